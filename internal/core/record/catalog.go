@@ -194,7 +194,9 @@ func systemFields() []Field {
 }
 
 // IsSystemField reports whether name is a field that Headrace keeps itself.
-func IsSystemField(name string) bool { return name == SysClassName || slices.Contains(systemNames, name) }
+func IsSystemField(name string) bool {
+	return name == SysClassName || slices.Contains(systemNames, name)
+}
 
 // linkClasses gives hierarchies their sys_class_name field and each table the list of classes it covers.
 func (c *Catalog) linkClasses() {
