@@ -1,0 +1,142 @@
+package record
+
+import (
+	"context"
+	"strconv"
+
+	"headrace/internal/core/fault"
+)
+
+// InsertRows adds a block of records: rows.Fields must hold sys_id; values are in canonical form. System fields are
+// stamped here. No change rows are written: the caller's own rows (a staging row with fate and target) say it.
+func (w *Writer) InsertRows(ctx context.Context, t *Table, rows *Rows) error {
+	if rows.Len() == 0 {
+		return nil
+	}
+	if w.hooked(t) {
+		return w.insertEach(ctx, t, rows)
+	}
+	block := *rows
+	block.Shared = append(w.stampNew(), rows.Shared...)
+	return w.tx.Insert(ctx, t, &block)
+}
+
+// UpdateRows updates a block of records: rows.Fields begins with sys_id and sys_mod_count. old gives the old values of
+// the fields of row i that differ, for its change row. It returns the positions of rows whose record is gone or was
+// changed by somebody else; nothing is written for those.
+func (w *Writer) UpdateRows(ctx context.Context, t *Table, rows *Rows, old func(i int) []Assignment) (stale []int, err error) {
+	if rows.Len() == 0 {
+		return nil, nil
+	}
+	if w.hooked(t) {
+		return w.updateEach(ctx, t, rows)
+	}
+	block := *rows
+	block.Shared = append(w.stampUpdate(), rows.Shared...)
+	return w.writeUpdates(ctx, t, &block, old)
+}
+
+// writeUpdates writes records and their change rows.
+func (w *Writer) writeUpdates(ctx context.Context, t *Table, rows *Rows, old func(int) []Assignment) ([]int, error) {
+	stale, err := w.tx.Update(ctx, t, rows)
+	if err != nil {
+		return nil, err
+	}
+	log := w.changeRows(t)
+	skip := stale
+	for i := 0; i < rows.Len(); i++ {
+		if len(skip) > 0 && skip[0] == i {
+			skip = skip[1:]
+			continue
+		}
+		row := rows.Row(i)
+		addChange(log, row[0].Text, Updated, nextCount(row[1]), old(i))
+	}
+	return stale, w.insertChanges(ctx, log)
+}
+
+func nextCount(v Value) string {
+	n, err := strconv.ParseInt(v.Text, 10, 64)
+	if err != nil {
+		return ""
+	}
+	return strconv.FormatInt(n+1, 10)
+}
+
+// DeleteRows removes records by id, with their before-images in the change rows. Ids of records that are gone are
+// passed over; it tells how many were removed.
+func (w *Writer) DeleteRows(ctx context.Context, t *Table, olds []*Record) (int, error) {
+	if len(olds) == 0 {
+		return 0, nil
+	}
+	ids := make([]Value, len(olds))
+	log := w.changeRows(t)
+	for i, r := range olds {
+		ids[i] = Text(r.ID())
+		if err := w.before(ctx, &Change{Operation: Deleted, Old: r, Writer: w}); err != nil {
+			return 0, err
+		}
+		addChange(log, r.ID(), Deleted, r.Get(SysModCount).Text, everything(r))
+	}
+	n, err := w.tx.Delete(ctx, t, ids)
+	if err != nil {
+		return 0, err
+	}
+	if err := w.insertChanges(ctx, log); err != nil {
+		return 0, err
+	}
+	for _, r := range olds {
+		if err := w.after(ctx, &Change{Operation: Deleted, Old: r, Writer: w}); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+func (w *Writer) hooked(t *Table) bool {
+	if w.session.quiet {
+		return false
+	}
+	for _, h := range w.session.db.hooks {
+		if h.Sees(t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *Writer) insertEach(ctx context.Context, t *Table, rows *Rows) error {
+	for i := 0; i < rows.Len(); i++ {
+		if _, err := w.Insert(ctx, t, assignments(rows, i, 0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Writer) updateEach(ctx context.Context, t *Table, rows *Rows) (stale []int, err error) {
+	for i := 0; i < rows.Len(); i++ {
+		id, seen := rows.Row(i)[0].Text, rows.Row(i)[1]
+		now, err := get(ctx, w.tx, t, id)
+		switch {
+		case fault.KindOf(err) == fault.NotFound && err != nil, err == nil && seen.Valid && now.Get(SysModCount) != seen:
+			stale = append(stale, i)
+			continue
+		case err != nil:
+			return nil, err
+		}
+		if _, _, err := w.Update(ctx, t, id, assignments(rows, i, 2)); err != nil {
+			return nil, err
+		}
+	}
+	return stale, nil
+}
+
+func assignments(rows *Rows, i, from int) []Assignment {
+	row := rows.Row(i)
+	out := make([]Assignment, 0, len(row)+len(rows.Shared))
+	for j := from; j < len(row); j++ {
+		out = append(out, Assignment{rows.Fields[j], row[j]})
+	}
+	return append(out, rows.Shared...)
+}

@@ -1,0 +1,145 @@
+package record
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"headrace/internal/core/fault"
+)
+
+// DB is a store with a catalog over it: what everybody uses.
+type DB struct {
+	store   Store
+	system  []Table
+	catalog atomic.Pointer[Catalog]
+	changes *Table
+	hooks   []Hook
+	clock   func() time.Time
+}
+
+// Config is what Open needs besides a store.
+type Config struct {
+	Tables []Table          // tables of the product, declared by the packages that own them
+	Hooks  []Hook           // in the order in which they run
+	Clock  func() time.Time // nil is time.Now
+}
+
+// Open makes the product's tables in the store, loads the tables that users defined, and gives a DB over both.
+// The store stays the caller's to close.
+func Open(ctx context.Context, store Store, cfg Config) (*DB, error) {
+	db := &DB{store: store, hooks: cfg.Hooks, clock: cfg.Clock}
+	if db.clock == nil {
+		db.clock = time.Now
+	}
+	db.system = append(dictionaryTables(), changeTable())
+	db.system = append(db.system, cfg.Tables...)
+	base, err := NewCatalog(db.system...)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := store.Reshape(ctx, base, false); err != nil {
+		return nil, err
+	}
+	db.use(base)
+	return db, db.Reload(ctx)
+}
+
+func (db *DB) use(c *Catalog) {
+	db.catalog.Store(c)
+	db.changes = c.Table(ChangeTable)
+}
+
+// Reload reads the dictionary anew, for tables that another process defined.
+func (db *DB) Reload(ctx context.Context) error {
+	defined, err := readDictionary(ctx, db)
+	if err != nil {
+		return err
+	}
+	base, err := NewCatalog(db.system...)
+	if err != nil {
+		return err
+	}
+	if len(defined) > 0 {
+		if base, err = base.With(defined...); err != nil {
+			return err
+		}
+	}
+	db.use(base)
+	return nil
+}
+
+// Catalog gives the tables as they are now.
+func (db *DB) Catalog() *Catalog { return db.catalog.Load() }
+
+// Store gives the store, for packages that own book-keeping tables.
+func (db *DB) Store() Store { return db.store }
+
+// Now is the clock of the DB, in UTC and whole seconds.
+func (db *DB) Now() time.Time { return nowUTC(db.clock) }
+
+// As gives a session for an actor.
+func (db *DB) As(actor Actor) Session { return Session{db: db, actor: actor} }
+
+// Table finds a table; a fault of kind NotFound, with the nearest name as a hint, when there is none.
+func (db *DB) Table(name string) (*Table, error) {
+	c := db.Catalog()
+	if t := c.Table(name); t != nil {
+		return t, nil
+	}
+	f := fault.New(fault.NotFound, "no table %q", name)
+	if near := Nearest(name, c.Names()); near != "" {
+		return nil, f.WithHint("did you mean %q?", near)
+	}
+	return nil, f.WithHint("`headrace table list` shows the tables; --create makes one from the data")
+}
+
+// Define adds tables, or fields and indexes to tables, and remembers them in the dictionary. It returns the statements
+// run, or with dryRun those that would be. Defining what is there already does nothing.
+func (db *DB) Define(ctx context.Context, actor Actor, dryRun bool, tables ...Table) ([]string, error) {
+	next, err := db.Catalog().With(tables...)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := db.store.Reshape(ctx, next, dryRun)
+	if err != nil || dryRun {
+		return steps, err
+	}
+	if err := writeDictionary(ctx, db.As(actor), tables); err != nil {
+		return steps, err
+	}
+	db.use(next)
+	return steps, nil
+}
+
+// Nearest finds the name most like the one given, for a hint; "" when none is like it.
+func Nearest(name string, names []string) string {
+	best, at := len(name)/2+1, ""
+	for _, n := range names {
+		if d := distance(name, n); d < best {
+			best, at = d, n
+		}
+	}
+	return at
+}
+
+// distance is the number of edits (insert, delete, replace) between two names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

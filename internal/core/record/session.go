@@ -1,0 +1,362 @@
+package record
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strconv"
+	"time"
+
+	"headrace/internal/core/fault"
+	"headrace/internal/core/query"
+)
+
+// Actor is who acts. Trusted sessions (rules, jobs, the command line) are not asked by the Guard.
+type Actor struct {
+	ID, Name string
+	Trusted  bool
+}
+
+// System is the actor of the command line without a server, of jobs and of imports.
+var System = Actor{ID: "system", Name: "system", Trusted: true}
+
+// Session reads and writes records on behalf of an actor. It is a value: the With methods give changed copies.
+type Session struct {
+	db    *DB
+	actor Actor
+	run   int64
+	trace string
+	quiet bool
+}
+
+// ForRun gives a session whose change rows belong to an import run.
+func (s Session) ForRun(run int64) Session { s.run = run; return s }
+
+// WithTrace gives a session whose change rows carry a trace id.
+func (s Session) WithTrace(trace string) Session { s.trace = trace; return s }
+
+// Quiet gives a session whose writes skip hooks. Change rows are written all the same.
+func (s Session) Quiet() Session { s.quiet = true; return s }
+
+// Writer changes records within one transaction.
+type Writer struct {
+	session Session
+	tx      Tx
+	now     time.Time
+}
+
+// Write runs fn in one transaction.
+func (s Session) Write(ctx context.Context, fn func(*Writer) error) error {
+	return s.WriteAs(ctx, Durable, fn)
+}
+
+// WriteAs is Write with a chosen durability.
+func (s Session) WriteAs(ctx context.Context, d Durability, fn func(*Writer) error) error {
+	return s.db.store.Write(ctx, d, func(tx Tx) error { return fn(s.Writer(tx)) })
+}
+
+// Writer gives a Writer inside a transaction that is open already.
+func (s Session) Writer(tx Tx) *Writer { return &Writer{session: s, tx: tx, now: nowUTC(s.db.clock)} }
+
+// Tx is the transaction, for the book-keeping tables that packages own.
+func (w *Writer) Tx() Tx { return w.tx }
+
+// Now is the time of the transaction.
+func (w *Writer) Now() time.Time { return w.now }
+
+// Get reads one record by id; a fault of kind NotFound when there is none.
+func (s Session) Get(ctx context.Context, t *Table, id string) (*Record, error) {
+	var found *Record
+	err := s.db.store.Read(ctx, func(tx Tx) error {
+		var err error
+		found, err = get(ctx, tx, t, id)
+		return err
+	})
+	return found, err
+}
+
+func get(ctx context.Context, tx Tx, t *Table, id string) (*Record, error) {
+	q := &Query{Table: t, Fields: t.Names(), Keys: &Keys{Fields: []string{SysID}, Fold: []bool{false}, Tuples: []Value{Text(id)}}}
+	for row, err := range tx.Select(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		return &Record{Table: t, Values: slices.Clone(row)}, nil
+	}
+	return nil, fault.New(fault.NotFound, "no record %s in table %s", id, t.Name)
+}
+
+// Select reads records; see Tx.Select. The rows are only valid inside the loop.
+func (s Session) Select(ctx context.Context, q *Query) iter.Seq2[[]Value, error] {
+	return func(yield func([]Value, error) bool) {
+		stopped := false
+		err := s.db.store.Read(ctx, func(tx Tx) error {
+			for row, err := range tx.Select(ctx, q) {
+				if err != nil {
+					return err
+				}
+				if stopped = !yield(row, nil); stopped {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil && !stopped {
+			yield(nil, err)
+		}
+	}
+}
+
+// Count counts records.
+func (s Session) Count(ctx context.Context, t *Table, where query.Node) (int64, error) {
+	for row, err := range s.Select(ctx, &Query{Table: t, Where: where, Measures: []Measure{{Func: "count"}}}) {
+		if err != nil {
+			return 0, err
+		}
+		return strconv.ParseInt(row[0].Text, 10, 64)
+	}
+	return 0, nil
+}
+
+// Insert adds one record in a transaction of its own. Defaults are filled in; values are brought into canonical form.
+func (s Session) Insert(ctx context.Context, t *Table, values []Assignment) (r *Record, err error) {
+	err = s.Write(ctx, func(w *Writer) error { r, err = w.Insert(ctx, t, values); return err })
+	return r, err
+}
+
+// Update changes fields of one record in a transaction of its own. It returns the record as it is then, and whether
+// anything differed; an update that changes nothing writes nothing.
+func (s Session) Update(ctx context.Context, t *Table, id string, values []Assignment) (r *Record, changed bool, err error) {
+	err = s.Write(ctx, func(w *Writer) error { r, changed, err = w.Update(ctx, t, id, values); return err })
+	return r, changed, err
+}
+
+// Delete removes one record in a transaction of its own.
+func (s Session) Delete(ctx context.Context, t *Table, id string) error {
+	return s.Write(ctx, func(w *Writer) error { return w.Delete(ctx, t, id) })
+}
+
+// Insert adds one record; see Session.Insert.
+func (w *Writer) Insert(ctx context.Context, t *Table, values []Assignment) (*Record, error) {
+	r := NewRecord(t)
+	for i := range t.Fields {
+		if f := &t.Fields[i]; f.Default != "" {
+			r.Values[i] = Text(f.Default)
+		}
+	}
+	if err := assign(r, values, true); err != nil {
+		return nil, err
+	}
+	if r.ID() == "" {
+		r.Set(SysID, Text(NewID()))
+	}
+	c := &Change{Operation: Inserted, New: r, Writer: w}
+	if err := w.before(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := checkMandatory(r); err != nil {
+		return nil, err
+	}
+	w.stampInsert(r)
+	rows := &Rows{Fields: t.Names(), Values: r.Values}
+	if err := w.tx.Insert(ctx, t, rows); err != nil {
+		return nil, err
+	}
+	log := w.changeRows(t)
+	addChange(log, r.ID(), Inserted, "0", nil)
+	if err := w.insertChanges(ctx, log); err != nil {
+		return nil, err
+	}
+	return r, w.after(ctx, c)
+}
+
+// Update changes fields of one record; see Session.Update.
+func (w *Writer) Update(ctx context.Context, t *Table, id string, values []Assignment) (*Record, bool, error) {
+	old, err := get(ctx, w.tx, t, id)
+	if err != nil {
+		return nil, false, err
+	}
+	r := old.Clone()
+	if err := assign(r, values, false); err != nil {
+		return nil, false, err
+	}
+	c := &Change{Operation: Updated, Old: old, New: r, Writer: w}
+	if err := w.before(ctx, c); err != nil {
+		return nil, false, err
+	}
+	before := difference(old, r)
+	if len(before) == 0 {
+		return old, false, nil
+	}
+	if err := checkMandatory(r); err != nil {
+		return nil, false, err
+	}
+	rows := &Rows{Fields: []string{SysID, SysModCount}, Values: []Value{Text(id), old.Get(SysModCount)}, Shared: w.stampUpdate()}
+	for _, a := range before {
+		rows.Fields = append(rows.Fields, a.Field)
+		rows.Values = append(rows.Values, r.Get(a.Field))
+	}
+	if err := w.updateRows(ctx, t, rows, func(int) []Assignment { return before }); err != nil {
+		return nil, false, err
+	}
+	if r, err = get(ctx, w.tx, t, id); err != nil {
+		return nil, false, err
+	}
+	c.New = r
+	return r, true, w.after(ctx, c)
+}
+
+func (w *Writer) updateRows(ctx context.Context, t *Table, rows *Rows, old func(int) []Assignment) error {
+	stale, err := w.writeUpdates(ctx, t, rows, old)
+	if err == nil && len(stale) > 0 {
+		err = fault.New(fault.Conflict, "record %s of %s was changed by somebody else meanwhile", rows.Row(stale[0])[0].Text, t.Name).
+			WithHint("read it again and repeat the change")
+	}
+	return err
+}
+
+// Delete removes one record; see Session.Delete.
+func (w *Writer) Delete(ctx context.Context, t *Table, id string) error {
+	old, err := get(ctx, w.tx, t, id)
+	if err != nil {
+		return err
+	}
+	c := &Change{Operation: Deleted, Old: old, Writer: w}
+	if err := w.before(ctx, c); err != nil {
+		return err
+	}
+	if _, err := w.tx.Delete(ctx, t, []Value{Text(id)}); err != nil {
+		return err
+	}
+	log := w.changeRows(t)
+	addChange(log, id, Deleted, old.Get(SysModCount).Text, everything(old))
+	if err := w.insertChanges(ctx, log); err != nil {
+		return err
+	}
+	return w.after(ctx, c)
+}
+
+func (w *Writer) insertChanges(ctx context.Context, log *Rows) error {
+	if log.Len() == 0 {
+		return nil
+	}
+	return w.tx.Insert(ctx, w.session.db.changes, log)
+}
+
+// assign brings values into canonical form and sets them. System fields are only taken on insert.
+func assign(r *Record, values []Assignment, inserting bool) error {
+	for _, a := range values {
+		f := r.Table.Field(a.Field)
+		if f == nil {
+			return fault.New(fault.Invalid, "table %s has no field %q", r.Table.Name, a.Field).
+				WithHint("its fields: %v", r.Table.Names())
+		}
+		if IsSystemField(f.Name) && (!inserting || f.Name != SysID && f.Name != SysClassName) {
+			continue
+		}
+		v, err := f.Value(a.Value)
+		if err != nil {
+			return fault.Wrap(fault.Invalid, err, "field %s.%s", r.Table.Name, f.Name)
+		}
+		r.Set(f.Name, v)
+	}
+	return nil
+}
+
+// Value brings v into canonical form and checks choices; empty text becomes null, as in the field's platform.
+func (f *Field) Value(v Value) (Value, error) {
+	if v.Empty() {
+		return Null, nil
+	}
+	text, err := f.Canonical(v.Text)
+	if err != nil {
+		return Null, err
+	}
+	if f.Type == Choice && len(f.Choices) > 0 && !f.HasChoice(text) {
+		return Null, valueError("choice_rejected", "%q is not one of the choices", Clip(text))
+	}
+	return Text(text), nil
+}
+
+func checkMandatory(r *Record) error {
+	for i := range r.Table.Fields {
+		if f := &r.Table.Fields[i]; f.Mandatory && r.Values[i].Empty() {
+			return fault.New(fault.Invalid, "field %s.%s is mandatory and empty", r.Table.Name, f.Name)
+		}
+	}
+	return nil
+}
+
+// difference lists the fields of r that differ from old, with the old values.
+func difference(old, r *Record) []Assignment {
+	var out []Assignment
+	for i := range old.Values {
+		if name := old.Table.Fields[i].Name; !IsSystemField(name) && !old.Values[i].Same(r.Values[i]) {
+			out = append(out, Assignment{name, old.Values[i]})
+		}
+	}
+	return out
+}
+
+func everything(r *Record) []Assignment {
+	var out []Assignment
+	for i, v := range r.Values {
+		if v.Valid && r.Table.Fields[i].Name != SysID {
+			out = append(out, Assignment{r.Table.Fields[i].Name, v})
+		}
+	}
+	return out
+}
+
+// Same reports whether two values are equal; null and the empty text are the same.
+func (v Value) Same(o Value) bool { return v.Text == o.Text }
+
+func (w *Writer) stampInsert(r *Record) {
+	for _, a := range w.stampNew() {
+		r.Set(a.Field, a.Value)
+	}
+	if r.Get(SysClassName).Empty() {
+		r.Set(SysClassName, Text(r.Table.Name))
+	}
+}
+
+// stampNew gives the system fields of new records.
+func (w *Writer) stampNew() []Assignment {
+	now, by := Text(w.now.Format(DateTimeLayout)), Text(w.session.actor.Name)
+	return []Assignment{{SysCreatedOn, now}, {SysCreatedBy, by}, {SysUpdatedOn, now}, {SysUpdatedBy, by}, {SysModCount, Text("0")}}
+}
+
+// stampUpdate gives the system fields that an update sets; the count of updates is the store's.
+func (w *Writer) stampUpdate() []Assignment {
+	return []Assignment{{SysUpdatedOn, Text(w.now.Format(DateTimeLayout))}, {SysUpdatedBy, Text(w.session.actor.Name)}}
+}
+
+func (w *Writer) before(ctx context.Context, c *Change) error {
+	return w.eachHook(c, func(h Hook) error { return h.Before(ctx, c) })
+}
+
+func (w *Writer) after(ctx context.Context, c *Change) error {
+	return w.eachHook(c, func(h Hook) error { return h.After(ctx, c) })
+}
+
+func (w *Writer) eachHook(c *Change, call func(Hook) error) error {
+	if w.session.quiet {
+		return nil
+	}
+	t := c.table()
+	for _, h := range w.session.db.hooks {
+		if h.Sees(t) {
+			if err := call(h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Change) table() *Table {
+	if c.New != nil {
+		return c.New.Table
+	}
+	return c.Old.Table
+}
