@@ -1,0 +1,170 @@
+package transform
+
+import (
+	"context"
+	"fmt"
+
+	"headrace/internal/core/fault"
+	"headrace/internal/core/query"
+	"headrace/internal/core/record"
+)
+
+// references finds the records that the texts of one source column refer to, and remembers them.
+type references struct {
+	table *record.Table
+	field string // matched field of the referenced table
+	fold  bool
+	known map[string]string // folded text -> id; "" when there is none
+	many  map[string]int    // texts that several records have
+}
+
+// mostKnown bounds the memory of one column's references; beyond it they are forgotten and looked up anew.
+const mostKnown = 100_000
+
+func newReferences(from *record.Table, f *record.Field, matched string) (*references, error) {
+	t := from.Catalog().Table(f.Reference)
+	if t == nil {
+		return nil, fault.New(fault.Invalid, "field %s refers to table %s, which does not exist", f.Name, f.Reference)
+	}
+	if matched == "" {
+		matched = t.DisplayField().Name
+	}
+	by := t.Field(matched)
+	if by == nil {
+		return nil, fault.New(fault.Invalid, "referenceValueField %q is no field of table %s", matched, t.Name)
+	}
+	return &references{table: t, field: matched, fold: by.Type.Kind() == query.Text && matched != record.SysID,
+		known: map[string]string{}, many: map[string]int{}}, nil
+}
+
+func (r *references) key(text string) string {
+	if r.fold {
+		return query.Fold(text)
+	}
+	return text
+}
+
+// Prepare looks up what the rows refer to, one look-up for each reference column. It must be called before Row.
+func (m *Map) Prepare(ctx context.Context, find Finder, rows [][]record.Value) error {
+	for i := range m.entries {
+		e := &m.entries[i]
+		if e.refs == nil {
+			continue
+		}
+		if err := e.refs.prepare(ctx, find, e, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *references) prepare(ctx context.Context, find Finder, e *entry, rows [][]record.Value) error {
+	if len(r.known) > mostKnown {
+		r.known, r.many = map[string]string{}, map[string]int{}
+	}
+	var texts, ids []string
+	asked := map[string]bool{}
+	ask := func(text string) {
+		key := r.key(text)
+		if _, known := r.known[key]; known || asked[key] || text == "" {
+			return
+		}
+		asked[key] = true
+		if looksLikeID(text) {
+			ids = append(ids, text)
+		}
+		texts = append(texts, key)
+	}
+	for _, row := range rows {
+		if e.source >= 0 && e.source < len(row) {
+			ask(row[e.source].Text)
+		}
+	}
+	if e.source < 0 {
+		ask(e.constant.Text)
+	}
+	if err := r.learn(ctx, find, r.field, r.fold, texts); err != nil {
+		return err
+	}
+	return r.learn(ctx, find, record.SysID, false, ids)
+}
+
+func (r *references) learn(ctx context.Context, find Finder, field string, fold bool, texts []string) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	found, err := find.Find(ctx, r.table, field, fold, texts)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		switch ids := found[text]; {
+		case len(ids) > 0:
+			r.known[text] = ids[0]
+			if len(ids) > 1 {
+				r.many[text] = len(ids)
+			}
+		case r.known[text] == "":
+			r.known[text] = ""
+		}
+	}
+	return nil
+}
+
+func looksLikeID(text string) bool {
+	if len(text) != 32 {
+		return false
+	}
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// reference resolves text to the id of a record.
+func (m *Map) reference(e *entry, text string, out *record.Value) *Reject {
+	r := e.refs
+	key := r.key(text)
+	id := r.known[key]
+	if n := r.many[key]; n > 1 && m.OnAmbiguous() == "reject" {
+		return &Reject{Code: "reference_ambiguous", Column: e.column, Field: e.field.Name, Value: record.Clip(text),
+			Msg: fmt.Sprintf("several records of %s have this %s", r.table.Name, r.field), Hint: "choose another referenceValueField"}
+	}
+	if id != "" {
+		*out = record.Text(id)
+		return nil
+	}
+	switch e.action {
+	case "ignore":
+		*out = Keep
+	case "create":
+		id = record.NewID()
+		r.known[key] = id
+		m.created = append(m.created, Created{Table: r.table, ID: id, Field: r.field, Value: text})
+		*out = record.Text(id)
+	default:
+		return &Reject{Code: "reference_rejected", Column: e.column, Field: e.field.Name, Value: record.Clip(text),
+			Msg:  fmt.Sprintf("no record of %s has this %s", r.table.Name, r.field),
+			Hint: "load those first, or choiceAction: ignore or create"}
+	}
+	return nil
+}
+
+// TakeCreated gives the referenced records that rows asked for since the last call.
+func (m *Map) TakeCreated() []Created {
+	c := m.created
+	m.created = nil
+	return c
+}
+
+// Forget drops what is remembered of references, after a transaction that was to create some has failed.
+func (m *Map) Forget() {
+	m.created = nil
+	for i := range m.entries {
+		if r := m.entries[i].refs; r != nil {
+			r.known, r.many = map[string]string{}, map[string]int{}
+		}
+	}
+}
