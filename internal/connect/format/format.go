@@ -16,6 +16,7 @@ type Format interface {
 	Info() Info
 	// Rows yields the rows of r in order. A Row with Err spoils that row only; a yielded error ends the stream. Memory is
 	// bounded whatever the size of r. Rows stops, without an error, when the consumer stops; it returns ctx.Err() when ctx is done.
+	// A source with a header and no rows yields one Row with a Header and nil Cells: it is no row and only shows the header.
 	Rows(ctx context.Context, r io.Reader, o Options) iter.Seq2[*Row, error]
 }
 
