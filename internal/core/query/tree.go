@@ -23,7 +23,7 @@ type Dictionary interface {
 	Kind(path string) (kind Kind, ok bool)
 }
 
-// Node is one node of a condition: *And, *Or or *Term.
+// Node is one node of a condition: *And, *Or, *Term, or one that looks at other tables, *Related or *Exists.
 type Node interface{ node() }
 
 // And holds when all parts do; an empty And holds always.
@@ -70,9 +70,19 @@ const (
 
 // Term compares the field at Field with Values. How many values an operator takes, and what they mean:
 // none for the emptiness tests and Anything; one for comparisons and text operators; any number for In and NotIn;
-// two (both ends inclusive) for Between, On and NotOn; one path for the operators that compare two fields;
-// unit, comparison and number for DatePart; path, unit, "before" or "after" and number for MoreThan and LessThan.
-// Relative dates and javascript: values are already resolved to plain values by Parse.
+// two (both ends inclusive) for Between, On and NotOn; one path for the operators that compare two fields, and for
+// SameAs and NotSameAs on dates perhaps a Unit behind it, to which both are cut (in UTC) before they are compared;
+// unit, comparison and number for DatePart (see Part; in UTC); path, Unit, "before" or "after" and number n for
+// MoreThan and LessThan: Field lies before or after the path by more than n units, or by less (see Unit.Seconds), the
+// same instant included.
+// Relative dates and javascript: values are already resolved to plain values by Parse, and values stand in the
+// canonical form of the field's kind where they have one (see Canonical).
+//
+// Null is in no comparison, range or list, and in no text operator, NotLike included. NotEqual, NotIn, NotSameAs and
+// NotOn hold exactly where their opposite does not, so they keep nulls; but over a dotted path they, too, want the
+// record reached to exist. Equal with "" is IsEmpty, NotEqual with "" is IsNotEmpty. A value that is none of the
+// field's kind equals nothing, is in no order to anything, and empty elements of a list count for nothing. A date is
+// its midnight where it is compared with a date-time.
 type Term struct {
 	Field  string
 	Op     Op
