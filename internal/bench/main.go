@@ -1,0 +1,156 @@
+// Command bench measures imports against the raw tools (the sqlite3 and psql command lines) doing stage and upsert on
+// the same file, in turn and in one run, and prints the ratios beside their budgets. After every run the content of the
+// target is compared with what the files say it must be; a run with a wrong result ends the benchmark.
+//
+//	scripts/bench [-rows N] [-n RUNS] [-stores sqlite,postgres] [-scale] [-floors]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+type settings struct {
+	rows   int64
+	runs   int
+	stores []string
+	scale  bool
+	floors bool // the raw tools only
+	bin    string
+	dir    string // files and SQLite databases
+	pgDir  string // where the PostgreSQL cluster is made; "" is the system's temporary folder
+}
+
+func main() {
+	s, err := parse(os.Args[1:])
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		err = run(ctx, s)
+		stop()
+	}
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (settings, error) {
+	var s settings
+	var stores string
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.Int64Var(&s.rows, "rows", 1_000_000, "rows of the file; the budgets are meant for a million")
+	flags.IntVar(&s.runs, "n", 3, "runs of each, the median counts")
+	flags.StringVar(&stores, "stores", "sqlite,postgres", "stores to measure")
+	flags.BoolVar(&s.scale, "scale", false, "also ten times the rows with shuffled keys, once (needs 20 GB of disk)")
+	flags.BoolVar(&s.floors, "floors", false, "measure the raw tools only")
+	flags.StringVar(&s.bin, "bin", "bin/headrace", "the release build")
+	flags.StringVar(&s.dir, "dir", "bench-data", "folder for files and SQLite databases, on a real disk")
+	flags.StringVar(&s.pgDir, "pgdir", "", "folder for the PostgreSQL cluster, reachable for the account postgres")
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	s.stores = strings.Split(stores, ",")
+	for _, store := range s.stores {
+		if !slices.Contains([]string{"sqlite", "postgres"}, store) {
+			return s, fmt.Errorf("no store %q: sqlite or postgres", store)
+		}
+	}
+	if s.rows < 100 || s.runs < 1 {
+		return s, errors.New("needs at least 100 rows and one run")
+	}
+	return s, nil
+}
+
+func run(ctx context.Context, s settings) error {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return err
+	}
+	dir, err := filepath.Abs(s.dir)
+	if err != nil {
+		return err
+	}
+	s.dir = dir
+	files, err := makeFiles(s)
+	if err != nil {
+		return err
+	}
+	var results []result
+	for _, store := range s.stores {
+		r, err := measureStore(ctx, s, store, files)
+		if err != nil {
+			return fmt.Errorf("%s: %w", store, err)
+		}
+		results = append(results, r...)
+	}
+	report(os.Stdout, ctx, s, files, results)
+	return nil
+}
+
+// measureStore runs floor and product in turn on one kind of store.
+func measureStore(ctx context.Context, s settings, store string, files files) ([]result, error) {
+	rivals, done, err := open(ctx, s, store)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	load := result{store: store, what: "load"}
+	delta := result{store: store, what: "delta"}
+	for i := range s.runs {
+		for _, r := range rivals {
+			if err := r.fresh(ctx); err != nil {
+				return nil, fmt.Errorf("%s: %w", r.name(), err)
+			}
+		}
+		for _, step := range []struct {
+			file *file
+			into *result
+		}{{&files.load, &load}, {&files.delta, &delta}} {
+			for _, r := range rivals {
+				m, err := measure(ctx, r, step.file)
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s, run %d: %w", r.name(), step.into.what, i+1, err)
+				}
+				step.into.add(r.name(), m)
+			}
+		}
+	}
+	results := []result{load, delta}
+	if s.scale && !s.floors {
+		scale, err := measureScale(ctx, store, files, rivals)
+		if err != nil {
+			return nil, fmt.Errorf("scale: %w", err)
+		}
+		results = append(results, scale)
+	}
+	return results, nil
+}
+
+// measureScale loads the large file once with the product alone.
+func measureScale(ctx context.Context, store string, files files, rivals []rival) (result, error) {
+	scale := result{store: store, what: "scale"}
+	for _, r := range rivals {
+		if r.name() != productName {
+			if err := r.clear(ctx); err != nil { // make room
+				return scale, err
+			}
+			continue
+		}
+		if err := r.fresh(ctx); err != nil {
+			return scale, err
+		}
+		m, err := measure(ctx, r, &files.large)
+		if err != nil {
+			return scale, err
+		}
+		scale.add(r.name(), m)
+	}
+	return scale, nil
+}
