@@ -58,6 +58,9 @@ func sign(n int) int { return min(1, max(-1, n)) }
 
 func TestFoldingTwiceIsFoldingOnce(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.So) { // case is nowhere else
+			continue
+		}
 		once := query.Fold(string(r))
 		if query.Fold(once) != once {
 			t.Errorf("%U: %q then %q", r, once, query.Fold(once))

@@ -110,7 +110,7 @@ func TestHostileTextsAreReadInBoundedTime(t *testing.T) {
 		"RLQUERYx.y,>1^", "JOINincident.problem_id=problem.sys_id!", "SUBQUERYa,b,c^", "opened_atBETWEENjavascript:'@", "javascript:gs.daysAgo(", "\xff",
 		"^^", "stateLIKE" + strings.Repeat("x", 120) + "^",
 	} {
-		for _, head := range []string{"", "short=javascript:gs.f(", "opened_atONjavascript:", "state"} {
+		for _, head := range []string{"", "short=javascript:gs.f(", "opened_atONjavascript:"} {
 			text := head + strings.Repeat(piece, 1_000_000/len(piece))
 			start := time.Now()
 			_, err := query.Parse(text, table, e)

@@ -279,9 +279,8 @@ func (c *compiler) key(text string) string {
 func (c *compiler) instanceOf() func(string) bool {
 	classes := []string{c.Values[0]}
 	if d, ok := c.dict.(Classes); ok {
-		classes = d.Subclasses(c.Values[0])
+		classes = append(classes, d.Subclasses(c.Values[0])...)
 	}
-	c.kind = Exact
 	return c.oneOf(classes)
 }
 
@@ -305,24 +304,21 @@ func (c *compiler) datePart() func(string) bool {
 	}
 }
 
-// textual compares pieces of text: of the display value for references, byte by byte for Exact.
+// textual compares pieces of text, case-blind whatever the kind: of the display value for references.
 func (c *compiler) textual() test {
 	if len(c.Values) != 1 {
 		return nil
 	}
-	path, fold := c.Field, Fold
-	switch c.kind {
-	case Reference:
+	path := c.Field
+	if c.kind == Reference {
 		path = DisplayPath(path)
-	case Exact:
-		fold = func(s string) string { return s }
 	}
 	finds := map[Op]func(string, string) bool{StartsWith: strings.HasPrefix, EndsWith: strings.HasSuffix}[c.Op]
 	if finds == nil {
 		finds = strings.Contains
 	}
-	want, not := fold(c.Values[0]), c.Op == NotLike
-	return positive(path, func(text string) bool { return finds(fold(text), want) != not })
+	want, not := Fold(c.Values[0]), c.Op == NotLike
+	return positive(path, func(text string) bool { return finds(Fold(text), want) != not })
 }
 
 // twoFields compares the field with another. Only NSAMEAS holds for nulls.

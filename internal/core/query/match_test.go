@@ -93,7 +93,7 @@ func TestMatchText(t *testing.T) {
 		"short_descriptionNOT LIKExxl": true, "short_descriptionLIKE": true, "numberLIKE%": false, "numberLIKE_": false,
 		"priorityLIKE0": true, "opened_atSTARTSWITH2024-05": true,
 		"assigned_toLIKEtuter": true, "assigned_toSTARTSWITHu1": false, "assigned_toNOT LIKEtuter": false, "assigned_toENDSWITHER": true,
-		"sys_idLIKEA": false, "sys_idLIKEa": true,
+		"sys_idLIKEA": true, "sys_idNOT LIKEA": false, "sys_class_nameENDSWITHDENT": true,
 	})
 }
 

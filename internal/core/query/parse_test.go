@@ -349,13 +349,12 @@ func TestZeroEnvMeansTheClockAndUTC(t *testing.T) {
 
 func TestManyTermsAreReadAndTooManyRefused(t *testing.T) {
 	for _, sep := range []string{"^", "^OR", "^NQ"} {
-		text := strings.Repeat("state=1"+sep, 100_000) + "state=1"
 		start := time.Now()
-		q := parse(t, text)
+		q := parse(t, strings.Repeat("state=1"+sep, 100_000)+"state=1")
 		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("%q: %v", sep, took)
 		}
-		if again := parse(t, q.String()); !reflect.DeepEqual(again, q) {
+		if again := parse(t, q.String()); again.String() != q.String() {
 			t.Errorf("%q: not the same when printed and read", sep)
 		}
 	}

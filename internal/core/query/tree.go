@@ -14,7 +14,7 @@ const (
 	Date                  // "2006-01-02"
 	DateTime              // "2006-01-02 15:04:05" in UTC
 	Reference             // an id; text operators act on the display value of the record referred to
-	Exact                 // byte by byte: ids, class names
+	Exact                 // byte by byte: ids, class names; text operators are case-blind here too
 )
 
 // Dictionary tells what a path such as "assigned_to.department.name" is on the table of the query.
