@@ -118,7 +118,7 @@ func (e *Env) eval(expr string) (result, bool) {
 		return result{text: id}, found
 	}
 	t, ok := e.evalMoment(&c)
-	return result{moment: t}, ok && inCalendar(t.UTC()) && inCalendar(t)
+	return result{moment: t}, ok && !t.IsZero() && inCalendar(t.UTC()) && inCalendar(t)
 }
 
 func (e *Env) evalMoment(c *call) (time.Time, bool) {

@@ -300,6 +300,7 @@ func TestSection25NonEvaluableTermsDisappear(t *testing.T) {
 		"", "gs", "gs.()", "gs.nothing()", "gs.daysAgo()", "gs.daysAgo('x')", "gs.daysAgo(1,2)", "gs.daysAgo(1", "gs.daysAgo(1))",
 		"gs.daysAgo(99999999999999999999)", "gs.yearsAgo(5000)", "gs.dateGenerate('2024-13-05','start')", "gs.getUserID", "1+1",
 		"GetIDValue('sys_user','Nobody')", "gs.datePart('year','2024','EE')", "gs.beginningOfLife()", "gs.getUserID() + 'x'",
+		"gs.daysAgo(1 2)", "gs.dateGenerate('2024-01-05)", "gs.beginningOfLast99999999999999999999Days()",
 	} {
 		q := parse(t, "state=1^short=javascript:"+expr)
 		if got := shape(q.Where); got != "state=1" || len(q.Invalid) != 1 {
@@ -361,5 +362,32 @@ func TestManyTermsAreReadAndTooManyRefused(t *testing.T) {
 	_, err := query.Parse(strings.Repeat("state=1^", query.MaxTerms+1), incident(t), env(t))
 	if fault.KindOf(err) != fault.Limit || fault.HintOf(err) == "" {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestHooksThatAreNotThereMakeTermsInvalid(t *testing.T) {
+	q, err := query.Parse("assigned_toDYNAMICmine^short=javascript:GetIDValue('sys_user','Beth')", incident(t), query.Env{})
+	if err != nil || q.Where != nil || len(q.Invalid) != 2 {
+		t.Errorf("got %+v, %v", q, err)
+	}
+}
+
+func TestEncodeTellsWhereTheLanguageHasNoForm(t *testing.T) {
+	a := &query.Term{Field: "state", Op: query.Equal, Values: []string{"1"}}
+	and, or := &query.And{Parts: []query.Node{a, a}}, &query.Or{Parts: []query.Node{a, a}}
+	for _, c := range []struct {
+		node  query.Node
+		text  string
+		exact bool
+	}{
+		{nil, "", true}, {a, "state=1", true}, {and, "state=1^state=1", true}, {or, "state=1^ORstate=1", true},
+		{&query.Or{Parts: []query.Node{a, and}}, "state=1^NQstate=1^state=1", true},
+		{&query.Or{}, "", false}, {&query.And{}, "", false},
+		{&query.And{Parts: []query.Node{a, &query.Or{Parts: []query.Node{a, and}}}}, "state=1^state=1^OR(state=1^state=1)", false},
+		{&query.Or{Parts: []query.Node{a, &query.Or{Parts: []query.Node{and, a}}}}, "state=1^NQ(state=1^state=1)^ORstate=1", false},
+	} {
+		if text, exact := query.Encode(c.node); text != c.text || exact != c.exact {
+			t.Errorf("got %q, %v, want %q, %v", text, exact, c.text, c.exact)
+		}
 	}
 }
