@@ -47,10 +47,11 @@ func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
 		func(seed uint64) io.WriterTo { return demo.Assets{Rows: 300, Seed: seed, Shuffled: true, Delta: true} },
 		func(seed uint64) io.WriterTo { return demo.Objects{Bytes: 5000, Seed: seed} },
 	} {
-		if text(t, of(7)) != text(t, of(7)) {
+		first := text(t, of(7))
+		if again := text(t, of(7)); again != first {
 			t.Errorf("%T: two runs differ", of(7))
 		}
-		if text(t, of(7)) == text(t, of(8)) {
+		if other := text(t, of(8)); other == first {
 			t.Errorf("%T: two seeds agree", of(7))
 		}
 	}
