@@ -1,0 +1,270 @@
+package json
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"headrace/internal/connect/format"
+)
+
+// parser reads one framed value strictly.
+type parser struct {
+	b       []byte
+	i       int
+	scratch []byte
+}
+
+// syntax is what is wrong with a value, and where.
+type syntax struct {
+	at  int
+	msg string
+}
+
+func (e *syntax) Error() string { return e.msg }
+
+func (p *parser) fail(msg string) error { return &syntax{at: p.i, msg: msg} }
+
+// rowError places an error within the source: line is that of the value's first byte.
+func (p *parser) rowError(line int64, err error) *format.RowError {
+	at := len(p.b)
+	if s, ok := err.(*syntax); ok {
+		at = min(s.at, at)
+	}
+	before := p.b[:at]
+	at -= bytes.LastIndexByte(before, '\n') + 1
+	where := line + int64(bytes.Count(before, []byte{'\n'}))
+	return &format.RowError{Code: "row_malformed", Line: line, Msg: fmt.Sprintf("line %d: the object is not well-formed at byte %d of line %d: %s", line, at+1, where, err)}
+}
+
+// blank passes over blanks and gives the next byte, 0 at the end.
+func (p *parser) blank() byte {
+	for ; p.i < len(p.b); p.i++ {
+		if c := p.b[p.i]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return c
+		}
+	}
+	return 0
+}
+
+// value appends the cell text of the value at hand: strings as they read, numbers, true and false as they stand, null
+// as nothing, arrays and objects as JSON without blanks.
+func (p *parser) value(out *[]byte, depth, most int) error {
+	switch c := p.blank(); c {
+	case '"':
+		return p.appendText(out)
+	case '{', '[':
+		return p.compact(out, depth, most)
+	case 'n':
+		return p.word("null", nil)
+	case 't':
+		return p.word("true", out)
+	case 'f':
+		return p.word("false", out)
+	}
+	return p.number(out)
+}
+
+func (p *parser) word(w string, out *[]byte) error {
+	if !bytes.HasPrefix(p.b[p.i:], []byte(w)) {
+		return p.fail("found no value")
+	}
+	p.i += len(w)
+	if out != nil {
+		*out = append(*out, w...)
+	}
+	return nil
+}
+
+func (p *parser) digits() bool {
+	from := p.i
+	for p.i < len(p.b) && p.b[p.i] >= '0' && p.b[p.i] <= '9' {
+		p.i++
+	}
+	return p.i > from
+}
+
+func (p *parser) at(c byte) bool { return p.i < len(p.b) && p.b[p.i] == c }
+
+// number appends a number exactly as it stands.
+func (p *parser) number(out *[]byte) error {
+	from := p.i
+	if p.at('-') {
+		p.i++
+	}
+	zero := p.at('0')
+	if start := p.i; !p.digits() || zero && p.i > start+1 {
+		return p.fail("found no value")
+	}
+	if p.at('.') {
+		if p.i++; !p.digits() {
+			return p.fail("a number ends with its point")
+		}
+	}
+	if p.at('e') || p.at('E') {
+		if p.i++; p.at('+') || p.at('-') {
+			p.i++
+		}
+		if !p.digits() {
+			return p.fail("a number has an empty exponent")
+		}
+	}
+	*out = append(*out, p.b[from:p.i]...)
+	return nil
+}
+
+// text reads a string; the bytes are valid until the next call.
+func (p *parser) text() ([]byte, error) {
+	if !p.at('"') {
+		return nil, p.fail("found no key")
+	}
+	for i := p.i + 1; i < len(p.b); i++ {
+		switch c := p.b[i]; {
+		case c == '"':
+			s := p.b[p.i+1 : i]
+			p.i = i + 1
+			return s, nil
+		case c == '\\' || c < ' ':
+			p.scratch = p.scratch[:0]
+			err := p.appendText(&p.scratch)
+			return p.scratch, err
+		}
+	}
+	return nil, p.fail("a string is not closed")
+}
+
+// plain marks the bytes that a string may hold as they are.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= ' ' && c != '"' && c != '\\'
+	}
+	return t
+}()
+
+func (p *parser) appendText(out *[]byte) error {
+	p.i++
+	for p.i < len(p.b) {
+		from := p.i
+		for p.i < len(p.b) && plain[p.b[p.i]] {
+			p.i++
+		}
+		*out = append(*out, p.b[from:p.i]...)
+		switch {
+		case p.at('"'):
+			p.i++
+			return nil
+		case p.at('\\'):
+			if err := p.escape(out); err != nil {
+				return err
+			}
+		case p.i < len(p.b):
+			return p.fail("a string holds a control character")
+		}
+	}
+	return p.fail("a string is not closed")
+}
+
+// escape reads one escape sequence. Half a surrogate pair becomes U+FFFD.
+func (p *parser) escape(out *[]byte) error {
+	if p.i+1 >= len(p.b) {
+		return p.fail("a string is not closed")
+	}
+	c := p.b[p.i+1]
+	if i := bytes.IndexByte([]byte(`"\/bfnrt`), c); i >= 0 {
+		*out = append(*out, "\"\\/\b\f\n\r\t"[i])
+		p.i += 2
+		return nil
+	}
+	r, ok := p.hex(p.i)
+	if !ok {
+		return p.fail("unknown escape in a string")
+	}
+	p.i += 6
+	if utf16.IsSurrogate(r) {
+		low, _ := p.hex(p.i)
+		if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+			p.i += 6
+		}
+	}
+	*out = utf8.AppendRune(*out, r)
+	return nil
+}
+
+// hex reads \uXXXX at i.
+func (p *parser) hex(i int) (r rune, ok bool) {
+	if i+6 > len(p.b) || p.b[i] != '\\' || p.b[i+1] != 'u' {
+		return 0, false
+	}
+	for _, c := range p.b[i+2 : i+6] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// compact appends an array or object as JSON text without blanks, its strings as they stand.
+func (p *parser) compact(out *[]byte, depth, most int) error {
+	if depth++; depth > most {
+		return p.fail(fmt.Sprintf("nested deeper than %d; raise max_depth if that is right", most))
+	}
+	open := p.b[p.i]
+	closing := open + 2 // ']' and '}'
+	*out = append(*out, open)
+	p.i++
+	for first := true; ; first = false {
+		c := p.blank()
+		switch {
+		case c == closing:
+			*out = append(*out, closing)
+			p.i++
+			return nil
+		case !first && c != ',':
+			return p.fail("found no , or " + string(rune(closing)) + " after a value")
+		case !first:
+			*out = append(*out, ',')
+			p.i++
+			p.blank()
+		}
+		if open == '{' {
+			if err := p.verbatim(out); err != nil {
+				return err
+			}
+			if p.blank() != ':' {
+				return p.fail("found no : after a key")
+			}
+			*out = append(*out, ':')
+			p.i++
+		}
+		if err := p.inner(out, depth, most); err != nil {
+			return err
+		}
+	}
+}
+
+// inner appends a value inside JSON text.
+func (p *parser) inner(out *[]byte, depth, most int) error {
+	switch p.blank() {
+	case '"':
+		return p.verbatim(out)
+	case 'n':
+		return p.word("null", out)
+	}
+	return p.value(out, depth, most)
+}
+
+// verbatim appends a string with its quotes and escapes.
+func (p *parser) verbatim(out *[]byte) error {
+	from := p.i
+	if _, err := p.text(); err != nil {
+		return err
+	}
+	*out = append(*out, p.b[from:p.i]...)
+	return nil
+}
