@@ -72,7 +72,6 @@ type ledger struct {
 type file struct {
 	name, path  string
 	rows, bytes int64
-	delta       bool
 	ledger      ledger
 	after       digest // the target's content
 }
@@ -112,7 +111,7 @@ func makeFile(dir string, data demo.Assets) (file, error) {
 	if data.Delta {
 		name += "-delta"
 	}
-	f := file{name: name, path: filepath.Join(dir, name+".csv"), rows: data.Rows, delta: data.Delta}
+	f := file{name: name, path: filepath.Join(dir, name+".csv"), rows: data.Rows}
 	if info, err := os.Stat(f.path); err == nil {
 		f.bytes = info.Size()
 		return f, nil

@@ -43,7 +43,7 @@ func report(w io.Writer, ctx context.Context, s settings, fs files, results []re
 	fmt.Fprintf(w, "\n%d rows x 12 columns, %d MB; %d runs each, in turn; medians (fastest to slowest)\n", fs.load.rows, fs.load.bytes/1e6, s.runs)
 	fmt.Fprintf(w, "%d cores; %s; sqlite3 %s\n", runtime.NumCPU(), version(ctx, "psql"), version(ctx, "sqlite3"))
 	fmt.Fprintf(w, "sqlite floor: WAL, %s temporary stage, ON CONFLICT .. WHERE\n", sqlitePragmas)
-	fmt.Fprintf(w, "postgres: %s, CHECKPOINT before each run; floor: temporary stage, ON CONFLICT .. WHERE (load), MERGE (delta)\n\n", strings.Join(serverSettings, ", "))
+	fmt.Fprintf(w, "postgres: %s, CHECKPOINT before each run; floor: temporary stage, MERGE\n\n", strings.Join(serverSettings, ", "))
 	fmt.Fprintf(w, "%-15s  %-34s  %-34s  %6s  %6s  %6s\n", "", "floor", productName, "ratio", "budget", "goal")
 	for _, r := range results {
 		if r.what != "scale" {

@@ -34,7 +34,9 @@ func (f *sqliteFloor) command(ctx context.Context, in *file) *exec.Cmd {
 	return exec.CommandContext(ctx, "sqlite3", "-bail", f.file, sqlitePragmas,
 		"CREATE TEMP TABLE stage("+sqliteColumns()+");",
 		fmt.Sprintf(".import --csv --skip 1 --schema temp %q stage", in.path),
-		"INSERT INTO asset SELECT * FROM stage WHERE true "+onConflict("IS NOT"))
+		"INSERT INTO asset SELECT * FROM stage WHERE true "+
+			fmt.Sprintf("ON CONFLICT(asset_tag) DO UPDATE SET %s WHERE (%s) IS NOT (%s);",
+				each("% = excluded.%"), each("asset.%"), each("excluded.%")))
 }
 
 func (f *sqliteFloor) settled(context.Context) error { return nil }
@@ -85,12 +87,6 @@ func each(form string) string {
 		list = append(list, strings.ReplaceAll(form, "%", name))
 	}
 	return strings.Join(list, ", ")
-}
-
-// onConflict is the upsert both databases understand; differs is how each says that two rows are not equal.
-func onConflict(differs string) string {
-	return fmt.Sprintf("ON CONFLICT(asset_tag) DO UPDATE SET %s WHERE (%s) %s (%s);",
-		each("% = excluded.%"), each("asset.%"), differs, each("excluded.%"))
 }
 
 // plain runs a command that only has to succeed.
