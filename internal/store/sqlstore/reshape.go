@@ -1,0 +1,264 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+)
+
+// shape is what exists: the physical type of each column, and the names of the indexes.
+type shape struct {
+	columns map[string]map[string]string // table -> column -> type
+	indexes map[string]bool
+}
+
+// Reshape makes the tables, columns and indexes that want has and the database has not, in one transaction. A column of
+// another type is a Conflict. Columns that want has not stay.
+func (s *Store) Reshape(ctx context.Context, want *record.Catalog, dryRun bool) ([]string, error) {
+	// Mostly there is nothing to do: find that out without a write transaction.
+	var statements []string
+	compare := func(tx record.Tx) error {
+		is, err := tx.(*Tx).c.shape(ctx)
+		if err == nil {
+			statements, err = s.steps(want, is)
+		}
+		return err
+	}
+	if err := s.Read(ctx, compare); err != nil || dryRun || len(statements) == 0 {
+		return statements, err
+	}
+	err := s.Write(ctx, record.Durable, func(tx record.Tx) error {
+		c := tx.(*Tx).c
+		if err := c.lockShape(ctx); err != nil {
+			return err
+		}
+		if err := compare(tx); err != nil {
+			return err
+		}
+		for _, sql := range statements {
+			if _, err := c.exec(ctx, sql, nil); err != nil {
+				return reshapeFault(s.inside(err), sql)
+			}
+		}
+		return nil
+	})
+	return statements, err
+}
+
+func reshapeFault(err error, sql string) error {
+	if fault.KindOf(err) == fault.Conflict && strings.HasPrefix(sql, "CREATE UNIQUE") {
+		return fault.Wrap(fault.Conflict, err, "records break the new unique index: %s", sql).
+			WithHint("find the equal records and change or remove them, then try again")
+	}
+	return err
+}
+
+// steps compares what should be with what is.
+func (s *Store) steps(want *record.Catalog, is *shape) ([]string, error) {
+	var out []string
+	has := map[string]map[string]string{}
+	for table, columns := range is.columns {
+		has[table] = map[string]string{}
+		for c, t := range columns {
+			has[table][c] = t
+		}
+	}
+	for _, root := range []bool{true, false} {
+		for _, name := range want.Names() {
+			t := want.Table(name)
+			if (physical(t) == t.Name) != root {
+				continue
+			}
+			more, err := s.columnSteps(t, has)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, more...)
+		}
+	}
+	made := map[string]bool{}
+	for _, name := range want.Names() {
+		t := want.Table(name)
+		for _, ix := range indexesOf(t) {
+			sql, err := s.indexStep(t, ix, is, made)
+			if err != nil {
+				return nil, err
+			}
+			if sql != "" {
+				out = append(out, sql)
+			}
+		}
+	}
+	return out, nil
+}
+
+// columnSteps makes the table, or the columns it lacks, and notes them in has.
+func (s *Store) columnSteps(t *record.Table, has map[string]map[string]string) ([]string, error) {
+	columns := has[physical(t)]
+	if columns == nil {
+		return []string{s.createTable(t, has)}, nil
+	}
+	var out []string
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		if f.Element > 0 {
+			continue
+		}
+		name, typ := columnOf(f), s.d.physicalType(f.Type)
+		was, exists := columns[name]
+		switch {
+		case !exists:
+			out = append(out, "ALTER TABLE "+ident(physical(t))+" ADD COLUMN "+ident(name)+" "+typ)
+			columns[name] = plainType(typ)
+		case was != plainType(typ):
+			return nil, fault.New(fault.Conflict, "field %s of table %s is kept as %s and cannot become %s", f.Name, t.Name, was, plainType(typ)).
+				WithHint("make a new field and import into it: tables are only ever added to")
+		}
+	}
+	return out, nil
+}
+
+// plainType is a physical type without its collation, as the database tells it.
+func plainType(typ string) string {
+	typ, _, _ = strings.Cut(typ, " COLLATE ")
+	return typ
+}
+
+func (s *Store) createTable(t *record.Table, has map[string]map[string]string) string {
+	key := map[string]bool{}
+	var keys []string
+	for _, k := range keyOf(t) {
+		key[k] = true
+		if f := t.Field(k); f != nil {
+			keys = append(keys, ident(columnOf(f)))
+		}
+	}
+	columns := map[string]string{}
+	has[physical(t)] = columns
+	var lines []string
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		if _, twice := columns[columnOf(f)]; twice || f.Element > 0 {
+			continue
+		}
+		typ := s.d.physicalType(f.Type)
+		columns[columnOf(f)] = plainType(typ)
+		line := ident(columnOf(f)) + " " + typ
+		if key[f.Name] {
+			line += " NOT NULL"
+		}
+		lines = append(lines, line)
+	}
+	suffix := ""
+	if len(keys) > 0 {
+		lines = append(lines, "PRIMARY KEY ("+strings.Join(keys, ", ")+")")
+		if t.Bare {
+			suffix = s.d.bareSuffix
+		}
+	}
+	return "CREATE TABLE " + ident(physical(t)) + " (" + strings.Join(lines, ", ") + ")" + suffix
+}
+
+// indexesOf lists the indexes of a table, those of its unique fields too.
+func indexesOf(t *record.Table) []record.Index {
+	out := append([]record.Index(nil), t.Indexes...)
+	for i := range t.Fields {
+		if t.Fields[i].Unique {
+			out = append(out, record.Index{Fields: []string{t.Fields[i].Name}, Unique: true})
+		}
+	}
+	return out
+}
+
+func uniques(t *record.Table) [][]string {
+	var out [][]string
+	for _, ix := range indexesOf(t) {
+		if ix.Unique {
+			out = append(out, ix.Fields)
+		}
+	}
+	return append(out, keyOf(t))
+}
+
+func (s *Store) indexStep(t *record.Table, ix record.Index, is *shape, made map[string]bool) (string, error) {
+	name := indexName(t, ix)
+	if is.indexes[name] || made[name] {
+		return "", nil
+	}
+	made[name] = true
+	b := newBuilder(s.d, t)
+	var parts []string
+	for _, f := range ix.Fields {
+		c, err := b.column(f)
+		if err != nil {
+			return "", err
+		}
+		if strings.Contains(f, ".") {
+			return "", fault.New(fault.Invalid, "the index of table %s over %s reaches into another table", t.Name, f)
+		}
+		c.sql = strings.ReplaceAll(c.sql, b.alias+".", "")
+		if c.field.Element > 0 {
+			c.sql = "(" + c.sql + ")"
+		}
+		parts = append(parts, c.fold())
+	}
+	create := "CREATE INDEX "
+	if ix.Unique {
+		create = "CREATE UNIQUE INDEX "
+	}
+	return create + ident(name) + " ON " + ident(physical(t)) + " (" + strings.Join(parts, ", ") + ")", nil
+}
+
+// indexName is made of the table, the fields and a hash of both, so that it is the same everywhere and fits.
+func indexName(t *record.Table, ix record.Index) string {
+	columns := make([]string, len(ix.Fields))
+	for i, n := range ix.Fields {
+		columns[i] = n
+		if f := t.Field(n); f != nil {
+			columns[i] = columnOf(f)
+			if f.Element > 0 {
+				columns[i] += "." + itoa(f.Element)
+			}
+		}
+	}
+	sum := sha256.Sum256([]byte(physical(t) + "\x00" + strings.Join(columns, "\x00")))
+	prefix := "ix_"
+	if ix.Unique {
+		prefix = "ux_"
+	}
+	name := prefix + physical(t) + "_" + strings.Join(columns, "_")
+	const room = record.MaxName - 9
+	if len(name) > room {
+		name = name[:room]
+	}
+	return name + "_" + hex.EncodeToString(sum[:4])
+}
+
+// shape asks SQLite what there is.
+func (c *sqliteConn) shape(ctx context.Context) (*shape, error) {
+	out := &shape{columns: map[string]map[string]string{}, indexes: map[string]bool{}}
+	err := c.query(ctx, `SELECT m.name, p.name, p.type FROM sqlite_schema m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'`, nil,
+		out.addColumn)
+	if err != nil {
+		return nil, err
+	}
+	return out, c.query(ctx, `SELECT name FROM sqlite_schema WHERE type = 'index'`, nil, out.addIndex)
+}
+
+func (s *shape) addColumn(row []record.Value) bool {
+	table := row[0].Text
+	if s.columns[table] == nil {
+		s.columns[table] = map[string]string{}
+	}
+	s.columns[table][row[1].Text] = row[2].Text
+	return true
+}
+
+func (s *shape) addIndex(row []record.Value) bool {
+	s.indexes[row[0].Text] = true
+	return true
+}
