@@ -32,6 +32,7 @@ type Info struct {
 	Label    string   // "CSV"
 	Suffixes []string // ".csv", ".tsv"
 	Options  []record.Field
+	Grows    bool // columns may show up late, so that a header is only complete at the end
 }
 
 // Options are the settings for one reading, by the names of Info.Options. Absent means: find out.

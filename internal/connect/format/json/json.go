@@ -21,7 +21,7 @@ type Format struct{}
 
 // Info describes JSON and its options.
 func (Format) Info() format.Info {
-	return format.Info{Name: "json", Label: "JSON", Suffixes: []string{".json", ".ndjson", ".jsonl"}, Options: append([]record.Field{
+	return format.Info{Name: "json", Label: "JSON", Grows: true, Suffixes: []string{".json", ".ndjson", ".jsonl"}, Options: append([]record.Field{
 		{Name: "path", Label: "Path", Type: record.String, Help: "where the rows are: /result, /a/b (arrays on the way are passed through, /a/a is the same as /a for an array a), / or // for the root, $.result[*] too; found when absent"},
 		{Name: "expand", Label: "Expand", Type: record.Boolean, Default: "true", Help: "nested objects become columns parent.child; else one column of JSON text"},
 		{Name: "max_depth", Label: "Deepest nesting", Type: record.Integer, Default: "256", Help: "a row nested deeper is spoiled"},

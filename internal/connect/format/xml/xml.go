@@ -23,7 +23,7 @@ type Format struct{}
 
 // Info describes XML and its options.
 func (Format) Info() format.Info {
-	return format.Info{Name: "xml", Label: "XML", Suffixes: []string{".xml"}, Options: append([]record.Field{
+	return format.Info{Name: "xml", Label: "XML", Grows: true, Suffixes: []string{".xml"}, Options: append([]record.Field{
 		{Name: "path", Label: "Path", Type: record.String, Help: "the element that is a row: /world/country, //country at any depth, * for any name; found when absent: the first element that repeats"},
 		{Name: "max_depth", Label: "Deepest nesting", Type: record.Integer, Default: "256", Help: "a source nested deeper is refused"},
 		{Name: "max_element", Label: "Largest row", Type: record.Integer, Default: "64MB", Help: "a row of more bytes is spoiled; a single text of more bytes ends the reading"},
