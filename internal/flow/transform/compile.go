@@ -114,7 +114,7 @@ func (m *Map) add(d *FieldDef, headers []string, zone *time.Location) error {
 	if slices.Contains(m.Fields, f.Name) {
 		return fault.New(fault.Invalid, "field %s is mapped twice", f.Name)
 	}
-	e := entry{source: -1, column: d.SourceField, field: f, action: d.ChoiceAction, keyEmpty: d.CoalesceEmptyFields}
+	e := entry{source: -1, column: d.SourceField, field: f, action: d.ChoiceAction, key: d.Coalesce, keyEmpty: d.CoalesceEmptyFields}
 	if e.action == "" {
 		e.action = "reject"
 		if m.strict {
@@ -134,7 +134,6 @@ func (m *Map) add(d *FieldDef, headers []string, zone *time.Location) error {
 		}
 	}
 	e.plain = e.convert == nil && e.refs == nil && len(f.Choices) == 0
-	e.key = d.Coalesce
 	if d.Coalesce {
 		m.Key = append(m.Key, len(m.Fields))
 		m.Fold = append(m.Fold, !d.CoalesceCaseSensitive && f.Type.Kind() == query.Text)
@@ -167,19 +166,35 @@ func (e *MissingColumn) Error() string {
 	return fmt.Sprintf("the source has no column %q", e.Column)
 }
 
+// Bind finds the source columns anew after the source has shown more of them. Columns only ever join at the end.
+func (m *Map) Bind(headers []string) error {
+	for i := range m.entries {
+		if e := &m.entries[i]; e.source >= 0 {
+			if err := e.bind(headers); err != nil {
+				return fault.During("map "+m.Def.Title(), err)
+			}
+		}
+	}
+	return nil
+}
+
 func (m *Map) bindSource(e *entry, d *FieldDef, headers []string) error {
 	if d.Constant != nil {
 		v, err := constantValue(e, *d.Constant)
 		e.constant = v
 		return err
 	}
-	if e.source = FindColumn(headers, d.SourceField); e.source >= 0 {
+	return e.bind(headers)
+}
+
+func (e *entry) bind(headers []string) error {
+	if e.source = FindColumn(headers, e.column); e.source >= 0 {
 		e.column = headers[e.source]
 		return nil
 	}
-	missing := &MissingColumn{Column: d.SourceField, Headers: headers, key: d.Coalesce}
+	missing := &MissingColumn{Column: e.column, Headers: headers, key: e.key}
 	f := fault.Wrap(fault.Invalid, missing, "%s", missing.Error())
-	if near := record.Nearest(d.SourceField, headers); near != "" {
+	if near := record.Nearest(e.column, headers); near != "" {
 		return f.WithHint("did you mean %q?", near)
 	}
 	return f.WithHint("its columns: %s", strings.Join(headers[:min(len(headers), 30)], ", "))

@@ -1,0 +1,162 @@
+package advisor
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Next finds the question to ask: the first whose answer can still change the result. With none left it says false.
+// Whoever skips a question answers it unknown.
+func Next(a Answers) (Question, bool) {
+	open := openQuestions(a)
+	for _, q := range open {
+		if required := q.Key == "initiator" || q.Key == "operation"; required || matters(a, q) {
+			return q, true
+		}
+	}
+	for _, q := range open {
+		if mattersWith(a, q, open) {
+			return q, true
+		}
+	}
+	return Question{}, false
+}
+
+// Outlook is what one answer to a question would lead to.
+type Outlook struct {
+	Value string
+	First string // pattern, "" for none
+	Score int
+	Rule  string
+}
+
+// Outlooks evaluates every answer to q that does not contradict a, leaving all else as it is.
+func Outlooks(a Answers, q Question) []Outlook {
+	var all []Outlook
+	for _, value := range q.Values {
+		if changed, sound := a.with(q.Key, value); sound {
+			full, _ := changed.completed()
+			v := judge(full)
+			o := Outlook{Value: value, Rule: v.rule()}
+			if best := v.first(); best != nil {
+				o.First, o.Score = best.pattern, best.score
+			}
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// openQuestions lists what was not answered, in the order of asking: the situation first, then capabilities as the
+// matching row ranks them, so that a yes to the best way makes the others needless, then the rest.
+func openQuestions(a Answers) []Question {
+	full, _ := a.completed()
+	var wanted []string
+	for _, r := range matching(full) {
+		for _, c := range r.ranked {
+			wanted = append(wanted, c.need.keys()...)
+		}
+	}
+	var open []Question
+	for _, q := range questions {
+		if _, answered := a[q.Key]; !answered && !q.number {
+			open = append(open, q)
+		}
+	}
+	place := func(q Question) int {
+		i := slices.Index(wanted, q.Key)
+		switch {
+		case q.yes == "" && !q.Unknown:
+			return 0
+		case i >= 0:
+			return 1 + i
+		}
+		return 1 + len(wanted)
+	}
+	slices.SortStableFunc(open, func(x, y Question) int { return place(x) - place(y) })
+	return open
+}
+
+// matters says whether two answers to q lead to different results when all else stays as it is.
+func matters(a Answers, q Question) bool {
+	seen := ""
+	for _, value := range q.Values {
+		changed, sound := a.with(q.Key, value)
+		if !sound {
+			continue
+		}
+		s := signature(changed)
+		if seen != "" && s != seen {
+			return true
+		}
+		seen = s
+	}
+	return false
+}
+
+// mattersWith says whether q can matter together with one more answer, as when volume moves an API below a file
+// that nobody has asked about yet.
+func mattersWith(a Answers, q Question, open []Question) bool {
+	return slices.ContainsFunc(open, func(other Question) bool {
+		return other.Key != q.Key && slices.ContainsFunc(other.Values, func(value string) bool {
+			changed, sound := a.with(other.Key, value)
+			return sound && matters(changed, q)
+		})
+	})
+}
+
+// signature is what an asker cares about: the row, the first choice, and the text rules that shape how it is built.
+func signature(a Answers) string {
+	full, _ := a.completed()
+	v := judge(full)
+	words := []string{v.row.id, v.row.like, "-"}
+	if best := v.first(); best != nil {
+		words[2] = best.pattern
+	}
+	for _, x := range textRules {
+		if slices.ContainsFunc(x.when.keys(), func(key string) bool { return key == "frequency" }) && x.when.holds(full) {
+			words = append(words, x.id)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func openOf(a Answers) []string {
+	var keys []string
+	for _, q := range openQuestions(a) {
+		if matters(a, q) {
+			keys = append(keys, q.Key)
+		}
+	}
+	return keys
+}
+
+// Understand turns what someone typed into an answer to q: the value, its number in the list, or the beginning of
+// just one value. The fault says what is expected.
+func (q Question) Understand(typed string) (string, error) {
+	choices := q.Choices()
+	for i, c := range choices {
+		if typed == c || typed == string(rune('1'+i)) && !q.AlsoNumber() {
+			return c, nil
+		}
+	}
+	if q.accepts(typed) {
+		return typed, nil
+	}
+	begun := slices.DeleteFunc(slices.Clone(choices), func(c string) bool { return !strings.HasPrefix(c, strings.ToLower(typed)) })
+	if len(begun) == 1 {
+		return begun[0], nil
+	}
+	return "", checkAnswer(q.Key, typed)
+}
+
+// Add gives the answers with one more, or the contradiction it would make.
+func (a Answers) Add(key, value string) (Answers, error) {
+	changed := maps.Clone(a)
+	changed[key] = value
+	if c, found := changed.classified().contradiction(); found {
+		return nil, c.fault(changed)
+	}
+	return changed, nil
+}

@@ -1,0 +1,169 @@
+package importset
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cespare/xxhash/v2"
+
+	"headrace/internal/connect/format"
+	"headrace/internal/core/record"
+)
+
+// Limits of a block: it is one transaction, so it ends by rows, bytes or time, whichever comes first.
+const (
+	blockRows  = 20_000
+	blockBytes = 8 << 20
+	blockTime  = 250 * time.Millisecond
+)
+
+// block is a run of rows on their way through the pipeline.
+type block struct {
+	first   int64 // number of its first row in the run, from 0
+	header  *format.Header
+	lines   []int64
+	cells   [][]record.Value
+	errs    map[int]*format.RowError
+	payload []string
+	old     []prior // what an earlier pass made of the rows, in later passes
+}
+
+// prior is the fate a row has already from an earlier map.
+type prior struct {
+	fate   Fate
+	target string
+	reason string
+	note   string
+}
+
+func (b *block) len() int { return len(b.lines) }
+
+// cut parts a block before its row n.
+func (b *block) cut(n int) (head, tail *block) {
+	h, t := *b, *b
+	h.lines, t.lines = b.lines[:n], b.lines[n:]
+	h.cells, t.cells = b.cells[:n], b.cells[n:]
+	h.payload, t.payload = b.payload[:n], b.payload[n:]
+	if b.old != nil {
+		h.old, t.old = b.old[:n], b.old[n:]
+	}
+	t.first += int64(n)
+	t.errs = nil
+	for i, e := range b.errs {
+		if i >= n {
+			if t.errs == nil {
+				t.errs = map[int]*format.RowError{}
+			}
+			t.errs[i-n] = e
+		}
+	}
+	return &h, &t
+}
+
+// digest adds the rows of the block to a digest of all rows before it. It depends on the rows and their order alone, not
+// on how they were cut into blocks.
+func (b *block) digest(sum uint64) uint64 {
+	for i, p := range b.payload {
+		sum += (xxhash.Sum64String(p) ^ uint64(b.first+int64(i))) * 0x9e3779b97f4a7c15
+	}
+	return sum
+}
+
+// blockReader cuts a stream of rows into blocks. It runs on a goroutine of its own.
+type blockReader struct {
+	rows    iter.Seq2[*format.Row, error]
+	most    *atomic.Int64 // rows a block may have now; the writer lowers it when transactions take long
+	clock   func() time.Time
+	next    int64
+	arena   []record.Value
+	text    []byte
+	size    int // of the last block's text, the guess for the next
+	offsets []int
+}
+
+// each calls emit with every block, in order, until the rows end, emit says stop, or an error comes. The first block
+// comes even when there are no rows, for its header.
+func (r *blockReader) each(ctx context.Context, emit func(*block) bool) error {
+	var b *block
+	var began time.Time
+	emitted := false
+	flush := func() bool {
+		if b == nil || b.len() == 0 && emitted {
+			return true
+		}
+		r.finish(b)
+		emitted = true
+		full := b
+		b = nil
+		return emit(full)
+	}
+	for row, err := range r.rows {
+		if err != nil {
+			if ok := flush(); !ok {
+				return ctx.Err()
+			}
+			return err
+		}
+		if b != nil && b.header != row.Header && b.len() > 0 && !flush() {
+			return ctx.Err()
+		}
+		if b == nil {
+			b = r.start(row.Header)
+			began = r.clock()
+		}
+		b.header = row.Header
+		if row.Cells == nil && row.Err == nil {
+			continue // a source without rows still shows its header
+		}
+		r.add(b, row)
+		full := int64(b.len()) >= r.most.Load() || len(r.text) >= blockBytes || b.len()&63 == 0 && r.clock().Sub(began) > blockTime
+		if full && !flush() {
+			return ctx.Err()
+		}
+	}
+	if !flush() {
+		return ctx.Err()
+	}
+	return ctx.Err()
+}
+
+func (r *blockReader) start(h *format.Header) *block {
+	most := int(r.most.Load())
+	r.text = make([]byte, 0, r.size+r.size/8)
+	r.offsets = append(r.offsets[:0], 0)
+	r.arena = nil
+	return &block{first: r.next, header: h, lines: make([]int64, 0, most), cells: make([][]record.Value, 0, most)}
+}
+
+func (r *blockReader) add(b *block, row *format.Row) {
+	n := len(row.Cells)
+	if cap(r.arena)-len(r.arena) < n {
+		r.arena = make([]record.Value, 0, max(n, 1024*max(1, min(n, 16))))
+	}
+	at := len(r.arena)
+	r.arena = append(r.arena, row.Cells...)
+	if row.Err != nil {
+		if b.errs == nil {
+			b.errs = map[int]*format.RowError{}
+		}
+		b.errs[b.len()] = row.Err
+	}
+	b.cells = append(b.cells, r.arena[at:at+n:at+n])
+	b.lines = append(b.lines, row.Line)
+	r.text = appendPayload(r.text, row.Cells)
+	r.offsets = append(r.offsets, len(r.text))
+	r.next++
+}
+
+// finish cuts the payloads out of the text, which is not written to any more.
+func (r *blockReader) finish(b *block) {
+	b.payload = make([]string, b.len())
+	for i := range b.payload {
+		p := r.text[r.offsets[i]:r.offsets[i+1]]
+		b.payload[i] = unsafe.String(unsafe.SliceData(p), len(p))
+	}
+	r.size, r.text = len(r.text), nil
+}

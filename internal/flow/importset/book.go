@@ -1,0 +1,354 @@
+package importset
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"headrace/internal/core/fault"
+	"headrace/internal/core/query"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/transform"
+)
+
+// book keeps the record of a run: its counts and how far it came, written with every batch in the batch's transaction.
+type book struct {
+	im      *importer
+	set     *record.Record
+	pass    int
+	nextRow int64
+	digest  uint64
+	start   [2]int64 // pass and row where this attempt took over
+	resumed string   // digest of the rows before it
+}
+
+func resumeBook(im *importer, r *record.Record) *book {
+	b := &book{im: im, set: r, pass: int(whole(r, "pass")), nextRow: whole(r, "next_row"), resumed: r.Get("digest").Text}
+	b.digest, _ = strconv.ParseUint(b.resumed, 16, 64)
+	b.start = [2]int64{int64(b.pass), b.nextRow}
+	return b
+}
+
+// startRow is the first row that this attempt does in pass k.
+func (b *book) startRow(k int) int64 {
+	if int64(k) == b.start[0] {
+		return b.start[1]
+	}
+	return 0
+}
+
+func digestText(sum uint64) string { return strconv.FormatUint(sum, 16) }
+
+// begin makes the records of a new run.
+func (im *importer) begin(ctx context.Context, signature string) error {
+	src := &im.req.Source
+	im.book = &book{im: im}
+	return im.db.As(im.req.Actor).Write(ctx, func(w *record.Writer) error {
+		number, err := im.nextNumber(ctx, w.Tx())
+		if err != nil {
+			return err
+		}
+		im.run_ = &Run{Number: number, State: Running, Source: src.Name, Target: im.req.Maps[0].TargetTable, Started: w.Now(),
+			Format: src.Format.Info().Name, Columns: im.column}
+		set := record.NewRecord(im.db.Catalog().Table(SetTable))
+		im.book.set = set
+		for name, v := range map[string]string{"run": strconv.FormatInt(number, 10), "number": fmt.Sprintf("ISET%07d", 10000+number), "state": string(Running),
+			"source": src.Name, "source_size": strconv.FormatInt(src.Size, 10), "format": im.run_.Format, "options": mustJSON(src.Options),
+			"columns": mustJSON(im.column), "target_table": im.run_.Target, "maps": mustJSON(im.req.Maps), "signature": signature, "pass": "0",
+			"next_row": "0", "digest": "0", "started": w.Now().Format(record.DateTimeLayout), "owner": owner(), "plan": im.req.plan} {
+			set.Set(name, record.Value{Text: v, Valid: v != ""})
+		}
+		if err := insertBook(ctx, w, set, im.run_.Ledger); err != nil {
+			return err
+		}
+		for k, def := range im.req.Maps {
+			r := record.NewRecord(im.db.Catalog().Table(RunTable))
+			for name, v := range map[string]string{"run": strconv.FormatInt(number, 10), "map": def.Title(), "position": strconv.Itoa(k),
+				"target_table": def.TargetTable, "state": string(Running)} {
+				r.Set(name, record.Text(v))
+			}
+			im.run_.Maps = append(im.run_.Maps, MapRun{Map: def.Title(), Target: def.TargetTable, record: r})
+			if err := insertBook(ctx, w, r, Ledger{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// insertBook inserts a book-keeping record: stamped, without rules or change rows.
+func insertBook(ctx context.Context, w *record.Writer, r *record.Record, l Ledger) error {
+	now := record.Text(w.Now().Format(record.DateTimeLayout))
+	r.Set(record.SysID, record.Text(record.NewID()))
+	for _, f := range []string{record.SysCreatedOn, record.SysUpdatedOn, "heartbeat"} {
+		r.Set(f, now)
+	}
+	for _, f := range []string{record.SysCreatedBy, record.SysUpdatedBy} {
+		r.Set(f, record.Text(record.System.Name))
+	}
+	r.Set(record.SysModCount, record.Text("0"))
+	for _, a := range l.assignments() {
+		r.Set(a.Field, a.Value)
+	}
+	return w.Tx().Insert(ctx, r.Table, &record.Rows{Fields: r.Table.Names(), Values: r.Values})
+}
+
+func (im *importer) nextNumber(ctx context.Context, tx record.Tx) (int64, error) {
+	t := im.db.Catalog().Table(SetTable)
+	for row, err := range tx.Select(ctx, &record.Query{Table: t, Measures: []record.Measure{{Func: "max", Field: "run"}}}) {
+		if err != nil {
+			return 0, err
+		}
+		if row[0].Text == "" {
+			return 1, nil
+		}
+		n, err := strconv.ParseInt(row[0].Text, 10, 64)
+		return n + 1, err
+	}
+	return 1, nil
+}
+
+// updateBook writes fields of a book-keeping record.
+func updateBook(ctx context.Context, tx record.Tx, r *record.Record, values []record.Assignment) error {
+	rows := &record.Rows{Fields: []string{record.SysID, record.SysModCount}, Values: []record.Value{r.Get(record.SysID), record.Null}}
+	for _, a := range values {
+		rows.Fields = append(rows.Fields, a.Field)
+		rows.Values = append(rows.Values, a.Value)
+	}
+	stale, err := tx.Update(ctx, r.Table, rows)
+	if err == nil && len(stale) > 0 {
+		err = fault.New(fault.NotFound, "the record of the run is gone")
+	}
+	return err
+}
+
+// touch writes the state of the run in a transaction of its own.
+func (b *book) touch(ctx context.Context, state State, message string) error {
+	return b.im.db.As(b.im.req.Actor).Write(ctx, func(w *record.Writer) error {
+		values := b.progress(w.Now())
+		values = append(values, record.Assignment{Field: "state", Value: record.Text(string(state))},
+			record.Assignment{Field: "message", Value: record.Value{Text: message, Valid: message != ""}},
+			record.Assignment{Field: "owner", Value: record.Text(owner())})
+		if state != Running {
+			values = append(values, record.Assignment{Field: "completed", Value: record.Text(w.Now().Format(record.DateTimeLayout))})
+		}
+		if err := updateBook(ctx, w.Tx(), b.set, values); err != nil {
+			return err
+		}
+		for i := range b.im.run_.Maps {
+			if err := updateBook(ctx, w.Tx(), b.im.run_.Maps[i].record, []record.Assignment{{Field: "state", Value: record.Text(string(state))}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (b *book) progress(now time.Time) []record.Assignment {
+	run := b.im.run_
+	run.Took = b.im.before + time.Since(b.im.began)
+	n := func(name string, v int64) record.Assignment {
+		return record.Assignment{Field: name, Value: record.Text(strconv.FormatInt(v, 10))}
+	}
+	return append(run.Ledger.assignments(), n("pass", int64(b.pass)), n("next_row", b.nextRow), n("millis", run.Took.Milliseconds()),
+		record.Assignment{Field: "digest", Value: record.Text(digestText(b.digest))},
+		record.Assignment{Field: "heartbeat", Value: record.Text(now.Format(record.DateTimeLayout))})
+}
+
+// commit writes a matched block and the run's progress in one transaction.
+func (im *importer) commit(ctx context.Context, p *pass, m *matched) error {
+	began := time.Now()
+	var top, of Ledger
+	err := im.session(p.k).WriteAs(ctx, record.Resumable, func(rw *record.Writer) error {
+		if err := im.stillWanted(ctx, rw.Tx()); err != nil {
+			return err
+		}
+		if m.out == nil {
+			var err error
+			if m, err = p.x.match(ctx, rw.Tx(), m.block, nil); err != nil {
+				return err
+			}
+		}
+		if err := p.w.write(ctx, rw, m); err != nil {
+			return err
+		}
+		var err error
+		if top, of, err = p.settle(ctx, rw, m); err != nil {
+			return err
+		}
+		return im.book.advance(ctx, rw, p, m, top, of)
+	})
+	if err != nil {
+		return err
+	}
+	im.run_.Ledger, im.run_.Maps[p.k].Ledger = top, of
+	im.pace(time.Since(began))
+	im.progress()
+	return nil
+}
+
+// settle writes the fates of a block to staging and gives the ledgers as they will be.
+func (p *pass) settle(ctx context.Context, rw *record.Writer, m *matched) (top, of Ledger, err error) {
+	run := p.im.run_
+	top, of = run.Ledger, run.Maps[p.k].Ledger
+	for i := range m.out {
+		of.Read++
+		of.count(m.out[i].fate)
+		if m.old == nil {
+			top.Read++
+			top.count(m.out[i].fate)
+		} else if strongest := max(m.old[i].fate, m.out[i].fate); strongest != m.old[i].fate {
+			top.move(m.old[i].fate, strongest)
+		}
+	}
+	if m.old == nil {
+		err = p.w.stage(ctx, rw.Tx(), run.Number, m)
+	} else {
+		err = p.w.restage(ctx, rw.Tx(), run.Number, m)
+	}
+	if err == nil && len(p.im.req.Maps) > 1 {
+		err = p.w.keepOutcomes(ctx, rw.Tx(), p.im.db.Catalog().Table(OutcomeTable), run.Number, p.k, m)
+	}
+	return top, of, err
+}
+
+// advance writes how far the run is once the block is in.
+func (b *book) advance(ctx context.Context, rw *record.Writer, p *pass, m *matched, top, of Ledger) error {
+	before := b.im.run_.Ledger
+	b.pass, b.nextRow = p.k, m.first+int64(m.len())
+	if p.k == 0 {
+		b.digest = m.digest(b.digest)
+	}
+	b.im.run_.Ledger = top
+	values := b.progress(rw.Now())
+	b.im.run_.Ledger = before
+	if b.im.sawColumns(m.header) {
+		b.im.run_.Columns = b.im.column
+		values = append(values, record.Assignment{Field: "columns", Value: record.Text(mustJSON(b.im.column))})
+	}
+	if err := updateBook(ctx, rw.Tx(), b.set, values); err != nil {
+		return err
+	}
+	return updateBook(ctx, rw.Tx(), b.im.run_.Maps[p.k].record, of.assignments())
+}
+
+// stillWanted ends the run when somebody cancelled it.
+func (im *importer) stillWanted(ctx context.Context, tx record.Tx) error {
+	q := &record.Query{Table: im.book.set.Table, Fields: []string{"state"}, Keys: byID(im.book.set.ID())}
+	for row, err := range tx.Select(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if State(row[0].Text) == Cancelled {
+			return errCancelled
+		}
+	}
+	return nil
+}
+
+func byID(id string) *record.Keys {
+	return &record.Keys{Fields: []string{record.SysID}, Fold: []bool{false}, Tuples: []record.Value{record.Text(id)}}
+}
+
+// Transactions should take about this long: long enough to be worth their commit, short enough for other writers.
+const (
+	paceSlow  = 600 * time.Millisecond
+	paceFast  = 200 * time.Millisecond
+	paceLeast = 250
+)
+
+// pace makes blocks smaller when transactions take long, and larger again when they do not.
+func (im *importer) pace(took time.Duration) {
+	switch most := im.most.Load(); {
+	case took > paceSlow && most > paceLeast:
+		im.most.Store(most / 2)
+	case took < paceFast && most < blockRows:
+		im.most.Store(min(blockRows, most*2))
+	}
+}
+
+// unfinished finds the newest run with this signature that can be resumed. It is a Conflict when another process is
+// working on it.
+func (im *importer) unfinished(ctx context.Context, signature string) (*record.Record, error) {
+	sets, err := im.sets(ctx, &query.Term{Field: "signature", Op: query.Equal, Values: []string{signature}})
+	if err != nil || len(sets) == 0 {
+		return nil, err
+	}
+	r := sets[len(sets)-1]
+	switch State(r.Get("state").Text) {
+	case Running:
+		if im.alive(r) {
+			return nil, fault.New(fault.Conflict, "run %d imports this at the moment", whole(r, "run")).
+				WithHint("wait for it, or stop it: headrace run cancel %d", whole(r, "run"))
+		}
+	case Halted, Cancelled:
+	default:
+		return nil, nil
+	}
+	maps, err := im.mapRuns(ctx, whole(r, "run"))
+	im.maps = maps
+	return r, err
+}
+
+// deadAfter is how long a run on another machine may be silent before it counts as dead.
+const deadAfter = 30 * time.Second
+
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	return host + ":" + strconv.Itoa(os.Getpid())
+}
+
+// alive reports whether the process that a run belongs to still works on it.
+func (s *Service) alive(r *record.Record) bool {
+	if _, ours := s.active.Load(whole(r, "run")); ours {
+		return true
+	}
+	host, pid, _ := strings.Cut(r.Get("owner").Text, ":")
+	ourHost, ourPid, _ := strings.Cut(owner(), ":")
+	if host == ourHost {
+		n, err := strconv.Atoi(pid)
+		if err != nil || pid == ourPid || syscall.Kill(n, 0) != nil {
+			return false
+		}
+	}
+	beat, err := time.Parse(record.DateTimeLayout, r.Get("heartbeat").Text)
+	return err == nil && s.db.Now().Sub(beat) < deadAfter
+}
+
+// restage gives the rows of a block that several maps handled their strongest fate.
+func (w *writer) restage(ctx context.Context, tx record.Tx, run int64, m *matched) error {
+	rows := &record.Rows{Fields: []string{"id", "state", "reason", "note", "target"}}
+	for i := range m.out {
+		if m.out[i].fate <= m.old[i].fate {
+			continue
+		}
+		state, reason, note, target := m.out[i].columns()
+		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, m.first+int64(i)), 10)), state, reason, note, target)
+	}
+	if rows.Len() == 0 {
+		return nil
+	}
+	_, err := tx.Update(ctx, w.rows, rows)
+	return err
+}
+
+// keepOutcomes keeps what one of several maps made of each row.
+func (w *writer) keepOutcomes(ctx context.Context, tx record.Tx, t *record.Table, run int64, k int, m *matched) error {
+	rows := &record.Rows{Fields: []string{"id", "state", "reason", "note", "target"},
+		Shared: []record.Assignment{{Field: "position", Value: record.Text(strconv.Itoa(k))}}}
+	for i := range m.out {
+		state, reason, note, target := m.out[i].columns()
+		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, m.first+int64(i)), 10)), state, reason, note, target)
+	}
+	return tx.Insert(ctx, t, rows)
+}
+
+// quietMap reports whether a map's writes skip business rules.
+func quietMap(d transform.Def) bool { return d.RunBusinessRules != nil && !*d.RunBusinessRules }

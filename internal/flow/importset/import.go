@@ -1,0 +1,419 @@
+package importset
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"headrace/internal/connect/format"
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/transform"
+)
+
+// Service imports. It is safe for use by several goroutines.
+type Service struct {
+	db     *record.DB
+	active sync.Map // numbers of the runs this process works on
+}
+
+// New makes a Service over a DB that has the tables of this package.
+func New(db *record.DB) *Service { return &Service{db: db} }
+
+// Request says what to import.
+type Request struct {
+	Source   Source
+	Maps     []transform.Def
+	Restart  bool              // begin anew even when an unfinished run could be resumed
+	Actor    record.Actor      // on whose behalf
+	Progress func(*Run)        // called after every batch, on the importing goroutine; may be nil
+	Notes    func(note string) // told what the reader decided about the source; may be nil
+
+	plan string // the plan that is being applied
+}
+
+// Import runs an import to its end. When it returns an error after the run began, the Run is returned too: halted, and
+// able to be resumed by the same request. Rejected rows are no error.
+func (s *Service) Import(ctx context.Context, req Request) (*Run, error) {
+	maps, err := s.order(req.Maps)
+	if err != nil {
+		return nil, err
+	}
+	req.Maps = maps
+	im := &importer{Service: s, req: req}
+	return im.run(ctx)
+}
+
+// order puts active maps in their order and finds their targets.
+func (s *Service) order(defs []transform.Def) ([]transform.Def, error) {
+	var out []transform.Def
+	for _, d := range defs {
+		if d.Active == nil || *d.Active {
+			if _, err := s.db.Table(d.TargetTable); err != nil {
+				return nil, fault.During("map "+d.Title(), err)
+			}
+			out = append(out, d)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fault.New(fault.Invalid, "there is no active transform map")
+	}
+	sort.SliceStable(out, func(i, j int) bool { return orderOf(out[i]) < orderOf(out[j]) })
+	return out, nil
+}
+
+func orderOf(d transform.Def) int {
+	if d.Order == 0 {
+		return 100
+	}
+	return d.Order
+}
+
+// importer is one import under way.
+type importer struct {
+	*Service
+	req    Request
+	run_   *Run
+	book   *book
+	began  time.Time
+	before time.Duration // time that earlier attempts took
+	most   atomic.Int64
+	column []string // columns of staging so far
+	maps   []MapRun // of the run that is resumed
+}
+
+func (im *importer) run(ctx context.Context) (*Run, error) {
+	im.began = time.Now()
+	im.most.Store(blockRows)
+	blocks, stop := im.read(ctx)
+	defer stop()
+	first, ok := <-blocks.out
+	if !ok {
+		return nil, blocks.err()
+	}
+	for _, note := range first.header.Notes {
+		if im.req.Notes != nil {
+			im.req.Notes(note)
+		}
+	}
+	m, err := im.req.Source.compile(ctx, im.req.Maps[0], first.header.Columns, im.target(0))
+	if err != nil {
+		return nil, err
+	}
+	for k, def := range im.req.Maps[1:] { // a mistake in a later map must show before anything is written
+		if _, err := im.req.Source.compile(ctx, def, first.header.Columns, im.target(k+1)); err != nil {
+			return nil, err
+		}
+	}
+	if err := im.open(ctx, first.header); err != nil {
+		return nil, err
+	}
+	s := im.Service
+	s.active.Store(im.run_.Number, true)
+	defer s.active.Delete(im.run_.Number)
+	err = im.passes(ctx, m, first, blocks)
+	stop()
+	return im.run_, im.close(ctx, err)
+}
+
+func (im *importer) target(k int) *record.Table {
+	return im.db.Catalog().Table(im.req.Maps[k].TargetTable)
+}
+
+// passes takes every map over the rows: the first from the source, the others from staging.
+func (im *importer) passes(ctx context.Context, m *transform.Map, first *block, blocks *stream) error {
+	if im.book.pass == 0 {
+		p := im.pass(0, m)
+		if err := p.fromSource(ctx, first, blocks); err != nil {
+			return err
+		}
+	}
+	for k := max(1, im.book.pass); k < len(im.req.Maps); k++ {
+		if err := im.later(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (im *importer) later(ctx context.Context, k int) error {
+	m, err := transform.Compile(im.req.Maps[k], im.column, im.target(k))
+	if err != nil {
+		return err
+	}
+	if im.book.pass < k {
+		im.book.pass, im.book.nextRow = k, 0
+	}
+	return im.pass(k, m).fromStaging(ctx)
+}
+
+// stream is blocks on their way from the goroutine that makes them.
+type stream struct {
+	out  chan *block
+	done chan struct{}
+	fail error
+}
+
+// err gives the error that ended the stream, once it has ended.
+func (s *stream) err() error {
+	<-s.done
+	return s.fail
+}
+
+// produce starts a goroutine that makes blocks. stop ends it and waits for it.
+func produce(ctx context.Context, make_ func(ctx context.Context, emit func(*block) bool) error) (s *stream, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	s = &stream{out: make(chan *block), done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		defer close(s.out)
+		s.fail = make_(ctx, func(b *block) bool {
+			select {
+			case s.out <- b:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+	}()
+	return s, func() { cancel(); <-s.done }
+}
+
+// read starts reading the source.
+func (im *importer) read(ctx context.Context) (*stream, func()) {
+	return produce(ctx, func(ctx context.Context, emit func(*block) bool) error {
+		r := &blockReader{rows: im.req.Source.Rows(ctx), most: &im.most, clock: time.Now}
+		return r.each(ctx, emit)
+	})
+}
+
+// open finds the unfinished run that this import resumes, or begins a new one.
+func (im *importer) open(ctx context.Context, h *format.Header) error {
+	signature := im.req.Source.signature(im.req.Maps)
+	im.column = h.Columns
+	if !im.req.Restart {
+		old, err := im.unfinished(ctx, signature)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			im.resume(old)
+			return im.book.touch(ctx, Running, "")
+		}
+	}
+	return im.begin(ctx, signature)
+}
+
+func (im *importer) resume(r *record.Record) {
+	im.run_ = runOf(r)
+	im.run_.Maps = im.maps
+	im.run_.Resumed = whole(r, "next_row")
+	im.before = im.run_.Took
+	im.book = resumeBook(im, r)
+	if len(im.run_.Columns) > len(im.column) {
+		im.column = im.run_.Columns
+	}
+}
+
+// close writes the end of the run: done, or why it halted.
+func (im *importer) close(ctx context.Context, err error) error {
+	state, message := Done, ""
+	switch {
+	case errors.Is(err, errCancelled):
+		state, message = Cancelled, "cancelled by `headrace run cancel`"
+	case err != nil && ctx.Err() != nil:
+		state, message = Halted, "interrupted"
+	case err != nil:
+		state, message = Halted, err.Error()
+	case !im.run_.Ledger.Balances() || im.run_.Ledger.Pending > 0:
+		state, message = Failed, "the ledger does not balance: "+im.run_.Ledger.String()
+		err = fault.New(fault.Internal, "run %d: %s", im.run_.Number, message)
+	}
+	im.run_.State, im.run_.Message = state, message
+	im.run_.Took = im.before + time.Since(im.began)
+	if failed := im.book.touch(context.WithoutCancel(ctx), state, message); failed != nil && err == nil {
+		return failed
+	}
+	return err
+}
+
+var errCancelled = fault.New(fault.Canceled, "the run was cancelled").WithHint("`headrace run resume` goes on where it stopped")
+
+// pass is one map being taken over the rows.
+type pass struct {
+	im     *importer
+	k      int
+	x      *matcher
+	w      *writer
+	recent *block // the block handed to the writer last; it may not be committed yet
+	digest uint64 // of the rows of earlier attempts, as they are read again
+}
+
+func (im *importer) pass(k int, m *transform.Map) *pass {
+	x := newMatcher(m)
+	c := im.db.Catalog()
+	p := &pass{im: im, k: k, x: x, w: &writer{x: x, rows: c.Table(RowTable), fence: c.Table(FenceTable), moves: -1}}
+	x.earlier = p.earlier
+	return p
+}
+
+// earlier reads a row of the run again: from the block just handed on, or from staging.
+func (p *pass) earlier(ctx context.Context, row int64) ([]record.Value, int64, error) {
+	if b := p.recent; b != nil && row >= b.first && row < b.first+int64(b.len()) {
+		return b.cells[row-b.first], b.lines[row-b.first], nil
+	}
+	for staged, err := range p.im.staged(ctx, p.im.run_.Number, row, row+1, nil) {
+		if err != nil {
+			return nil, 0, err
+		}
+		return staged.Cells, staged.Line, nil
+	}
+	return nil, 0, fault.New(fault.Internal, "row %d of run %d is not in staging", row, p.im.run_.Number)
+}
+
+// fromSource takes the rows from the source, passing over those that an earlier attempt has done.
+func (p *pass) fromSource(ctx context.Context, first *block, blocks *stream) error {
+	return p.flow(ctx, func(ctx context.Context, emit func(*block) bool) error {
+		for b := first; b != nil; b = <-blocks.out {
+			if !emit(b) {
+				return ctx.Err()
+			}
+		}
+		return blocks.err()
+	})
+}
+
+// flow moves blocks through matching, on a goroutine of its own, and writing. Where rows with equal keys are all
+// applied, each row must see what the one before it did, so matching happens inside the writing transaction.
+func (p *pass) flow(ctx context.Context, source func(context.Context, func(*block) bool) error) error {
+	if p.x.seen == nil && len(p.x.m.Key) > 0 {
+		var failed error
+		err := source(ctx, func(b *block) bool {
+			failed = p.step(ctx, b, func(m *matched) error { return p.im.commit(ctx, p, m) }, true)
+			return failed == nil
+		})
+		return cmpErr(failed, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ready := make(chan *matched)
+	var matching error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(ready)
+		var failed error
+		err := source(ctx, func(b *block) bool {
+			failed = p.step(ctx, b, func(m *matched) error {
+				select {
+				case ready <- m:
+					p.recent = m.block
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}, false)
+			return failed == nil
+		})
+		matching = cmpErr(failed, err)
+	}()
+	var writing error
+	for m := range ready {
+		if writing = p.im.commit(ctx, p, m); writing != nil {
+			break
+		}
+	}
+	cancel()
+	<-done
+	return cmpErr(writing, matching)
+}
+
+func cmpErr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// step matches one block and hands it on; rows that are done already only leave their keys.
+func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error, sequential bool) error {
+	if err := p.x.rebind(b.header); err != nil {
+		return err
+	}
+	todo, err := p.replay(ctx, b)
+	if err != nil || todo == nil {
+		return err
+	}
+	if sequential {
+		return hand(&matched{block: todo})
+	}
+	var m *matched
+	err = p.im.db.Store().Read(ctx, func(tx record.Tx) error {
+		m, err = p.x.match(ctx, tx, todo, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return hand(m)
+}
+
+// replay cuts off the rows of a block that an earlier attempt has done, after making sure that they are the same rows.
+func (p *pass) replay(ctx context.Context, b *block) (*block, error) {
+	done := p.im.book.startRow(p.k)
+	if b.first >= done {
+		return b, nil
+	}
+	n := min(int64(b.len()), done-b.first)
+	head, tail := b.cut(int(n))
+	if err := p.remember(ctx, head); err != nil {
+		return nil, err
+	}
+	if p.k == 0 {
+		p.digest = head.digest(p.digest)
+		if b.first+n == done && digestText(p.digest) != p.im.book.resumed {
+			return nil, fault.New(fault.Conflict, "%s is not what run %d began to import: its first %s rows differ", p.im.req.Source.Name,
+				p.im.run_.Number, Thousands(done)).WithHint("--restart imports it anew")
+		}
+	}
+	if tail.len() == 0 {
+		return nil, nil
+	}
+	return tail, nil
+}
+
+// remember leaves the keys of rows that are done, so that later rows with the same keys are known as duplicates.
+func (p *pass) remember(ctx context.Context, b *block) error {
+	if p.x.seen == nil {
+		return nil
+	}
+	return p.im.db.Store().Read(ctx, func(tx record.Tx) error { return p.x.remember(ctx, tx, b) })
+}
+
+// session is who the records of map k are written by.
+func (im *importer) session(k int) record.Session {
+	s := im.db.As(im.req.Actor).ForRun(im.run_.Number)
+	if quietMap(im.req.Maps[k]) {
+		s = s.Quiet()
+	}
+	return s
+}
+
+func (im *importer) progress() {
+	im.run_.Took = im.before + time.Since(im.began)
+	if im.req.Progress != nil {
+		im.req.Progress(im.run_)
+	}
+}
+
+// note records columns that showed up late; staging keeps every column.
+func (im *importer) sawColumns(h *format.Header) bool {
+	if h == nil || len(h.Columns) <= len(im.column) && slices.Equal(h.Columns, im.column[:len(h.Columns)]) {
+		return false
+	}
+	im.column = h.Columns
+	return true
+}

@@ -1,0 +1,442 @@
+package importset
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"headrace/internal/connect/format"
+	"headrace/internal/core/query"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/transform"
+)
+
+// Reason codes that the transform itself does not give.
+const (
+	reasonDuplicate = "duplicate_key"
+	reasonAmbiguous = "key_ambiguous"
+	reasonConflict  = "unique_conflict"
+	reasonChanged   = "target_changed"
+)
+
+// outcome is what a map makes of one row.
+type outcome struct {
+	fate   Fate
+	target string
+	reject *transform.Reject // why it is skipped or rejected
+	mod    record.Value      // sys_mod_count that the matched record had
+	at     int               // position of the row's values in inserts or updates
+	old    []record.Assignment
+}
+
+// matched is a block with its outcomes and what has to be written for them.
+type matched struct {
+	*block
+	out        []outcome
+	rows       []int            // which rows of the block were matched; nil is all
+	deferred   []int            // rows left for another round
+	inserts    record.Rows      // sys_id and the map's fields
+	insertRows []int            // the row of each insert
+	updates    [][]record.Value // the map's fields of each record to update
+	updateRows []int            // the row of each update
+	created    []transform.Created
+}
+
+// matcher decides the fates of rows against the target. It belongs to one goroutine.
+type matcher struct {
+	m       *transform.Map
+	seen    *seen // nil when rows with equal keys are all applied
+	earlier func(ctx context.Context, row int64) (cells []record.Value, line int64, err error)
+	overlay func(key string) (planned, bool) // what a plan would have written before; nil outside plans
+	fields  []string                         // what is read of the target
+	header  *format.Header                   // what the map is bound to
+}
+
+// planned is a record as a plan would leave it.
+type planned struct {
+	id     string
+	mod    record.Value
+	values []record.Value
+}
+
+func newMatcher(m *transform.Map) *matcher {
+	x := &matcher{m: m, fields: append([]string{record.SysID, record.SysModCount, record.SysCreatedOn}, m.Fields...)}
+	if m.OnDuplicate() != "apply" && len(m.Key) > 0 {
+		x.seen = newSeen()
+	}
+	return x
+}
+
+// wanted is a row that waits for its record to be found.
+type wanted struct {
+	row    int
+	values []record.Value
+	ids    []string // records found so far
+	oldest string   // creation time and id of the one kept
+}
+
+// round is one matching of rows with distinct keys.
+type round struct {
+	*matched
+	waiting map[string]int32 // key -> position in wants
+	wants   []wanted
+	groups  map[string]*record.Keys
+	key     []record.Value
+}
+
+// match decides the fates of the rows of b; only those listed in rows, unless rows is nil. Rows whose fate does not need
+// the target get it at once; the others are looked up together. Where rows with equal keys are all applied, the later
+// ones are left for another round, after this one is written.
+func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int) (*matched, error) {
+	r := &round{matched: &matched{block: b, out: make([]outcome, b.len()), rows: rows}, groups: map[string]*record.Keys{},
+		waiting: make(map[string]int32, b.len()), wants: make([]wanted, 0, b.len())}
+	r.inserts.Fields = append([]string{record.SysID}, x.m.Fields...)
+	if err := x.m.Prepare(ctx, finder{tx}, b.cells); err != nil {
+		return nil, err
+	}
+	w := len(x.m.Fields)
+	arena := make([]record.Value, b.len()*w)
+	var failed error
+	each(b, rows, func(i int) {
+		if failed == nil {
+			failed = x.begin(ctx, r, i, arena[i*w:(i+1)*w:(i+1)*w])
+		}
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	if err := x.find(ctx, tx, r); err != nil {
+		return nil, err
+	}
+	x.settle(r)
+	r.created = x.m.TakeCreated()
+	return r.matched, nil
+}
+
+// begin transforms a row and settles it, unless its record has to be looked up.
+func (x *matcher) begin(ctx context.Context, r *round, i int, values []record.Value) error {
+	reject, keyed := x.transform(r.block, i, values)
+	if !keyed {
+		r.out[i] = outcome{fate: Rejected, reject: reject}
+		return nil
+	}
+	var state transform.KeyState
+	r.key, state = x.m.KeyOf(values, r.key[:0])
+	key := keyText(r.key)
+	if dup, err := x.duplicate(ctx, r.block, i, values, key, state); err != nil || dup != nil {
+		if dup != nil {
+			r.out[i] = *dup
+		}
+		return err
+	}
+	switch {
+	case reject != nil:
+		r.out[i] = outcome{fate: Rejected, reject: reject}
+	case len(x.m.Key) == 0 || state == transform.KeyInsert:
+		x.insert(r.matched, i, values)
+	case state == transform.KeyEmpty:
+		r.out[i] = outcome{fate: Skipped, reject: x.m.EmptyKey(values)}
+	default:
+		if _, twice := r.waiting[key]; twice {
+			r.deferred = append(r.deferred, i)
+			return nil
+		}
+		r.waiting[key] = int32(len(r.wants))
+		r.wants = append(r.wants, wanted{row: i, values: values})
+		x.ask(r.groups, r.key, state)
+	}
+	return nil
+}
+
+func each(b *block, rows []int, visit func(i int)) {
+	if rows != nil {
+		for _, i := range rows {
+			visit(i)
+		}
+		return
+	}
+	for i := 0; i < b.len(); i++ {
+		visit(i)
+	}
+}
+
+// transform maps one row. A row that the format could not read is rejected with the format's own words.
+func (x *matcher) transform(b *block, i int, values []record.Value) (*transform.Reject, bool) {
+	if e := b.errs[i]; e != nil {
+		return &transform.Reject{Code: e.Code, Column: e.Column, Msg: e.Msg}, false
+	}
+	reject, keyed := x.m.Row(b.cells[i], values)
+	if reject == nil {
+		reject = x.m.CheckText(values)
+	}
+	return reject, keyed
+}
+
+// keyText joins the parts of a key so that different keys stay different.
+func keyText(key []record.Value) string {
+	if len(key) == 1 && key[0].Valid {
+		return key[0].Text
+	}
+	var b strings.Builder
+	for _, v := range key {
+		if v.Valid {
+			b.WriteString(v.Text)
+		} else {
+			b.WriteByte(0)
+		}
+		b.WriteByte(0x1f)
+	}
+	return b.String()
+}
+
+// remember leaves the keys of rows without deciding anything.
+func (x *matcher) remember(ctx context.Context, tx record.Tx, b *block) error {
+	if err := x.m.Prepare(ctx, finder{tx}, b.cells); err != nil {
+		return err
+	}
+	values := make([]record.Value, len(x.m.Fields))
+	var key []record.Value
+	for i := range b.cells {
+		if _, keyed := x.transform(b, i, values); !keyed {
+			continue
+		}
+		var state transform.KeyState
+		key, state = x.m.KeyOf(values, key[:0])
+		if _, err := x.duplicate(ctx, b, i, values, keyText(key), state); err != nil {
+			return err
+		}
+	}
+	x.m.TakeCreated()
+	return nil
+}
+
+// rebind follows a source that has shown more columns.
+func (x *matcher) rebind(h *format.Header) error {
+	if h == nil || h == x.header {
+		return nil
+	}
+	x.header = h
+	return x.m.Bind(h.Columns)
+}
+
+// duplicate says what becomes of a row whose key an earlier row of the source had; nil when none had.
+func (x *matcher) duplicate(ctx context.Context, b *block, i int, values []record.Value, key string, state transform.KeyState) (*outcome, error) {
+	if x.seen == nil || state == transform.KeyEmpty || state == transform.KeyInsert {
+		return nil, nil
+	}
+	var failed error
+	var firstLine int64
+	self := b.first + int64(i)
+	had := x.seen.claim(key, self, func(row int64) bool {
+		if row == self {
+			return false // matched a second time
+		}
+		same, line, err := x.sameKey(ctx, b, row, key)
+		if err != nil {
+			failed = err
+		}
+		firstLine = line
+		return same || err != nil
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	if !had {
+		return nil, nil
+	}
+	fate := Skipped
+	if x.m.OnDuplicate() == "reject" {
+		fate = Rejected
+	}
+	return &outcome{fate: fate, reject: &transform.Reject{Code: reasonDuplicate, Column: x.m.Column(x.m.Key[0]), Field: x.m.Fields[x.m.Key[0]],
+		Value: record.Clip(values[x.m.Key[0]].Text), Msg: fmt.Sprintf("%s is on line %d already", x.m.KeyText(values), firstLine)}}, nil
+}
+
+// sameKey reads an earlier row again and compares its key: the hash alone could be mistaken.
+func (x *matcher) sameKey(ctx context.Context, b *block, row int64, key string) (bool, int64, error) {
+	var cells []record.Value
+	var line int64
+	if row >= b.first {
+		cells, line = b.cells[row-b.first], b.lines[row-b.first]
+	} else {
+		var err error
+		if cells, line, err = x.earlier(ctx, row); err != nil {
+			return false, 0, err
+		}
+	}
+	values := make([]record.Value, len(x.m.Fields))
+	if _, keyed := x.m.Row(cells, values); !keyed {
+		return false, 0, nil
+	}
+	parts, _ := x.m.KeyOf(values, nil)
+	return keyText(parts) == key, line, nil
+}
+
+// ask adds a key to the look-ups. Partly empty keys that leave out their empty parts are looked up apart, one group for
+// each set of parts.
+func (x *matcher) ask(groups map[string]*record.Keys, key []record.Value, state transform.KeyState) {
+	var mask string
+	if state == transform.KeyPartial {
+		for _, v := range key {
+			mask += map[bool]string{true: "1", false: "0"}[v.Valid]
+		}
+	}
+	g := groups[mask]
+	if g == nil {
+		g = &record.Keys{}
+		for n, k := range x.m.Key {
+			if mask == "" || mask[n] == '1' {
+				g.Fields = append(g.Fields, x.m.Fields[k])
+				g.Fold = append(g.Fold, x.m.Fold[n])
+			}
+		}
+		groups[mask] = g
+	}
+	for n, v := range key {
+		if mask == "" || mask[n] == '1' {
+			g.Tuples = append(g.Tuples, v)
+		}
+	}
+}
+
+// find looks the keys up and compares each record found with the row that waits for it.
+func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
+	masks := make([]string, 0, len(r.groups))
+	for mask := range r.groups {
+		masks = append(masks, mask)
+	}
+	sort.Strings(masks)
+	for _, mask := range masks {
+		q := &record.Query{Table: x.m.Target, Fields: x.fields, Keys: r.groups[mask]}
+		for row, err := range tx.Select(ctx, q) {
+			if err != nil {
+				return err
+			}
+			r.key, _ = x.m.KeyOf(row[3:], r.key[:0])
+			for n := range r.key {
+				if mask != "" && mask[n] == '0' {
+					r.key[n] = record.Null
+				}
+			}
+			if at, ok := r.waiting[keyText(r.key)]; ok {
+				x.found(r.matched, &r.wants[at], row)
+			}
+		}
+	}
+	return nil
+}
+
+// found compares a record with the row that waits for it. A second record with the same key makes the row ambiguous, or
+// takes its place when the oldest is wanted.
+func (x *matcher) found(out *matched, w *wanted, row []record.Value) {
+	id, age := row[0].Text, row[2].Text+row[0].Text
+	w.ids = append(w.ids, id)
+	o := &out.out[w.row]
+	if len(w.ids) > 1 {
+		if x.m.OnAmbiguous() == "reject" {
+			*o = outcome{fate: Rejected, reject: &transform.Reject{Code: reasonAmbiguous, Column: x.m.Column(x.m.Key[0]), Field: x.m.Fields[x.m.Key[0]],
+				Value: record.Clip(w.values[x.m.Key[0]].Text), Msg: fmt.Sprintf("%s is on %d records: %s", x.m.KeyText(w.values), len(w.ids), strings.Join(w.ids, ", ")),
+				Hint: "make the key unique in the target, or onAmbiguous: first"}}
+			return
+		}
+		if age > w.oldest {
+			return
+		}
+	}
+	w.oldest = age
+	*o = x.compare(w.values, planned{id: id, mod: row[1], values: row[3:]})
+}
+
+// compare gives the fate of a row whose record was found: unchanged, updated with the old values of what differs, or
+// rejected when a mandatory field would end empty. Fields the row leaves alone take the record's value.
+func (x *matcher) compare(values []record.Value, p planned) outcome {
+	o := outcome{fate: Unchanged, target: p.id, mod: p.mod}
+	for i := range values {
+		switch now := p.values[i]; {
+		case transform.IsKeep(values[i]):
+			values[i] = now
+		case values[i].Text != now.Text:
+			o.fate = Updated
+			o.old = append(o.old, record.Assignment{Field: x.m.Fields[i], Value: now})
+		}
+	}
+	if o.fate == Updated {
+		if r := x.m.Check(values); r != nil {
+			return outcome{fate: Rejected, reject: r}
+		}
+	}
+	return o
+}
+
+// settle makes inserts of the rows whose record was not found, and lists the updates.
+func (x *matcher) settle(r *round) {
+	for n := range r.wants {
+		w := &r.wants[n]
+		o := &r.out[w.row]
+		if len(w.ids) == 0 && x.overlay != nil {
+			r.key, _ = x.m.KeyOf(w.values, r.key[:0])
+			if p, ok := x.overlay(keyText(r.key)); ok {
+				w.ids = append(w.ids, p.id)
+				*o = x.compare(w.values, p)
+			}
+		}
+		switch {
+		case len(w.ids) == 0:
+			x.insert(r.matched, w.row, w.values)
+		case o.fate == Updated:
+			o.at = len(r.updates)
+			r.updates = append(r.updates, w.values)
+			r.updateRows = append(r.updateRows, w.row)
+		}
+	}
+}
+
+func (x *matcher) insert(out *matched, i int, values []record.Value) {
+	for n := range values {
+		if transform.IsKeep(values[n]) {
+			values[n] = x.m.DefaultOf(n)
+		}
+	}
+	if r := x.m.Check(values); r != nil {
+		out.out[i] = outcome{fate: Rejected, reject: r}
+		return
+	}
+	id := record.NewID()
+	out.out[i] = outcome{fate: Inserted, target: id, at: len(out.insertRows)}
+	out.insertRows = append(out.insertRows, i)
+	out.inserts.Values = append(append(out.inserts.Values, record.Text(id)), values...)
+}
+
+// finder answers a map's look-ups through a transaction.
+type finder struct{ tx record.Tx }
+
+// Find implements transform.Finder.
+func (f finder) Find(ctx context.Context, t *record.Table, field string, fold bool, texts []string) (map[string][]string, error) {
+	keys := &record.Keys{Fields: []string{field}, Fold: []bool{fold}, Tuples: make([]record.Value, len(texts))}
+	for i, s := range texts {
+		keys.Tuples[i] = record.Text(s)
+	}
+	type hit struct{ age, id string }
+	hits := map[string][]hit{}
+	q := &record.Query{Table: t, Fields: []string{record.SysID, record.SysCreatedOn, field}, Keys: keys}
+	for row, err := range f.tx.Select(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		text := row[2].Text
+		if fold {
+			text = query.Fold(text)
+		}
+		hits[text] = append(hits[text], hit{row[1].Text + row[0].Text, row[0].Text})
+	}
+	found := make(map[string][]string, len(hits))
+	for text, list := range hits {
+		slices.SortFunc(list, func(a, b hit) int { return strings.Compare(a.age, b.age) })
+		for _, h := range list[:min(2, len(list))] {
+			found[text] = append(found[text], h.id)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,156 @@
+package importset
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"headrace/internal/core/record"
+)
+
+// appendPayload writes cells as one JSON array. Bytes that are not UTF-8 are written as lone low surrogates, \udc80 to
+// \udcff, so that the payload is valid text for every store and still holds every byte of the source.
+func appendPayload(dst []byte, cells []record.Value) []byte {
+	dst = append(dst, '[')
+	for i := range cells {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if !cells[i].Valid {
+			dst = append(dst, "null"...)
+			continue
+		}
+		dst = appendText(dst, cells[i].Text)
+	}
+	return append(dst, ']')
+}
+
+const hexDigits = "0123456789abcdef"
+
+func appendText(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+			dst = append(append(dst, s[start:i]...), '\\', 'u', 'd', 'c', hexDigits[c>>4], hexDigits[c&15])
+		} else {
+			dst = appendEscape(append(dst, s[start:i]...), c)
+		}
+		i++
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}
+
+// parsePayload reads what appendPayload wrote, appending the cells to dst.
+func parsePayload(text string, dst []record.Value) ([]record.Value, error) {
+	bad := func(at int) error { return fmt.Errorf("payload is damaged at byte %d", at) }
+	if len(text) < 2 || text[0] != '[' {
+		return dst, bad(0)
+	}
+	for i := 1; i < len(text); {
+		switch c := text[i]; {
+		case c == ']':
+			return dst, nil
+		case c == ',':
+			i++
+		case c == 'n':
+			dst = append(dst, record.Null)
+			i += len("null")
+		case c == '"':
+			end, escaped := closingQuote(text, i)
+			if end < 0 {
+				return dst, bad(i)
+			}
+			cell := text[i+1 : end]
+			if escaped {
+				cell = unescape(cell)
+			}
+			dst = append(dst, record.Text(cell))
+			i = end + 1
+		default:
+			return dst, bad(i)
+		}
+	}
+	return dst, bad(len(text))
+}
+
+func closingQuote(text string, open int) (end int, escaped bool) {
+	for i := open + 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			escaped = true
+			i++
+		case '"':
+			return i, escaped
+		}
+	}
+	return -1, false
+}
+
+func unescape(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 >= len(s) {
+			out = append(out, s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			n, err := strconv.ParseUint(s[i+1:min(i+5, len(s))], 16, 16)
+			if err != nil {
+				return string(out)
+			}
+			if n >= 0xdc80 && n <= 0xdcff {
+				out = append(out, byte(n))
+			} else {
+				out = utf8.AppendRune(out, rune(n))
+			}
+			i += 4
+		default:
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+// mustJSON marshals what always marshals: plain structs, maps and slices of strings and numbers.
+func mustJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,81 @@
+package importset
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"iter"
+
+	"headrace/internal/connect/format"
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/transform"
+)
+
+// Source is what an import reads: bytes that can be opened again, and the format they are in.
+type Source struct {
+	Name    string // as the user names it; a later import of the same name and maps may resume an unfinished run
+	Size    int64  // bytes; negative when not known
+	Open    func(ctx context.Context) (io.ReadCloser, error)
+	Format  format.Format
+	Options format.Options
+}
+
+// Rows opens the source and yields its rows.
+func (s *Source) Rows(ctx context.Context) iter.Seq2[*format.Row, error] {
+	return func(yield func(*format.Row, error) bool) {
+		r, err := s.Open(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.Close()
+		for row, err := range s.Format.Rows(ctx, r, s.Options) {
+			if err != nil {
+				yield(nil, fault.During(s.Name, err))
+				return
+			}
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// signature tells two imports apart that must not resume each other.
+func (s *Source) signature(defs []transform.Def) string {
+	sum := sha256.Sum256([]byte(mustJSON([]any{s.Name, s.Format.Info().Name, s.Options, defs})))
+	return hex.EncodeToString(sum[:16])
+}
+
+// compile readies a map for the source. Where the source shows its columns only bit by bit and one is missing at first,
+// the whole source is read for its columns before anything is written.
+func (s *Source) compile(ctx context.Context, def transform.Def, header []string, target *record.Table) (*transform.Map, error) {
+	m, err := transform.Compile(def, header, target)
+	var missing *transform.MissingColumn
+	if err == nil || !errors.As(err, &missing) || !s.Format.Info().Grows {
+		return m, err
+	}
+	all, surveyErr := s.columns(ctx)
+	if surveyErr != nil {
+		return nil, surveyErr
+	}
+	return transform.Compile(def, all, target)
+}
+
+// columns reads the whole source for its columns.
+func (s *Source) columns(ctx context.Context) ([]string, error) {
+	var header *format.Header
+	for row, err := range s.Rows(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		header = row.Header
+	}
+	if header == nil {
+		return nil, nil
+	}
+	return header.Columns, nil
+}

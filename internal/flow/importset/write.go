@@ -1,0 +1,262 @@
+package importset
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/transform"
+)
+
+// writer puts matched blocks into the store: one transaction for a block, holding its staging rows, their fates, the
+// records and the run's progress, so that a block is there whole or not at all.
+type writer struct {
+	x     *matcher
+	rows  *record.Table
+	fence *record.Table
+	moves int64 // what the fence of the target showed last; -1 before the first look
+}
+
+// write writes a block. It may change outcomes: of rows whose record somebody else changed since it was read, and of
+// rows that the store refuses.
+func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error {
+	moved, err := w.pass(ctx, rw.Tx())
+	if err != nil {
+		return err
+	}
+	if moved && len(b.insertRows) > 0 {
+		if b, err = w.again(ctx, rw, b, b.insertRows); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := w.createReferences(ctx, rw, b.created); err != nil {
+			return err
+		}
+		b.created = nil
+		if err := w.insert(ctx, rw, b); err != nil {
+			return err
+		}
+		stale, err := w.update(ctx, rw, b)
+		if err != nil {
+			return err
+		}
+		todo := append(stale, b.deferred...)
+		if len(todo) == 0 {
+			return nil
+		}
+		slices.Sort(todo)
+		next, err := w.x.match(ctx, rw.Tx(), b.block, todo)
+		if err != nil {
+			return err
+		}
+		b.take(next, todo)
+	}
+}
+
+// pass moves the fence of the target table, which serialises the batches of all imports into it, and reports whether
+// another import wrote since this one last passed: then keys that were missing may be there by now.
+func (w *writer) pass(ctx context.Context, tx record.Tx) (moved bool, err error) {
+	name := record.Text(w.x.m.Target.Name)
+	now, err := w.readFence(ctx, tx, name)
+	if err != nil {
+		return false, err
+	}
+	if now < 0 {
+		now = 0
+		if err := tx.Insert(ctx, w.fence, &record.Rows{Fields: []string{"table_name", "moves"}, Values: []record.Value{name, record.Text("1")}}); err != nil {
+			return false, err
+		}
+	} else {
+		next := record.Text(strconv.FormatInt(now+1, 10))
+		if _, err := tx.Update(ctx, w.fence, &record.Rows{Fields: []string{"table_name", "moves"}, Values: []record.Value{name, next}}); err != nil {
+			return false, err
+		}
+	}
+	moved = w.moves >= 0 && now != w.moves
+	w.moves = now + 1
+	return moved, nil
+}
+
+func (w *writer) readFence(ctx context.Context, tx record.Tx, name record.Value) (int64, error) {
+	q := &record.Query{Table: w.fence, Fields: []string{"moves"}, Keys: &record.Keys{Fields: []string{"table_name"}, Fold: []bool{false}, Tuples: []record.Value{name}}}
+	for row, err := range tx.Select(ctx, q) {
+		if err != nil {
+			return 0, err
+		}
+		return strconv.ParseInt(row[0].Text, 10, 64)
+	}
+	return -1, nil
+}
+
+// again matches some rows anew inside the transaction and puts their outcomes in the place of the old ones.
+func (w *writer) again(ctx context.Context, rw *record.Writer, b *matched, rows []int) (*matched, error) {
+	next, err := w.x.match(ctx, rw.Tx(), b.block, slices.Clone(rows))
+	if err != nil {
+		return nil, err
+	}
+	keep := b.updateRows
+	updates := b.updates
+	deferred := b.deferred
+	b.take(next, rows)
+	for i, row := range keep {
+		b.out[row].at = len(b.updates)
+		b.updates = append(b.updates, updates[i])
+		b.updateRows = append(b.updateRows, row)
+	}
+	b.deferred = append(b.deferred, deferred...)
+	return b, nil
+}
+
+// take replaces what is to be written by what next says, and the outcomes of rows by next's.
+func (b *matched) take(next *matched, rows []int) {
+	for _, i := range rows {
+		b.out[i] = next.out[i]
+	}
+	b.inserts, b.insertRows = next.inserts, next.insertRows
+	b.updates, b.updateRows = next.updates, next.updateRows
+	b.created, b.deferred = next.created, next.deferred
+}
+
+// createReferences inserts the records that rows refer to and that their map says to create.
+func (w *writer) createReferences(ctx context.Context, rw *record.Writer, created []transform.Created) error {
+	for _, c := range created {
+		if _, err := rw.Insert(ctx, c.Table, []record.Assignment{{Field: record.SysID, Value: record.Text(c.ID)},
+			{Field: c.Field, Value: record.Text(c.Value)}}); err != nil {
+			return fault.During("creating the "+c.Table.Name+" "+strconv.Quote(c.Value)+" that a row refers to", err)
+		}
+	}
+	return nil
+}
+
+// insert adds the new records: all at once, or, when the store refuses, one by one, so that a bad row spoils only itself.
+func (w *writer) insert(ctx context.Context, rw *record.Writer, b *matched) error {
+	if len(b.insertRows) == 0 {
+		return nil
+	}
+	t := w.x.m.Target
+	b.inserts.Shared = w.x.m.Defaults()
+	err := rw.Tx().Nest(ctx, func(record.Tx) error { return rw.InsertRows(ctx, t, &b.inserts) })
+	if err == nil || !spoilsRow(err) {
+		return err
+	}
+	for n, i := range b.insertRows {
+		one := record.Rows{Fields: b.inserts.Fields, Values: b.inserts.Row(n), Shared: b.inserts.Shared}
+		err := rw.Tx().Nest(ctx, func(record.Tx) error { return rw.InsertRows(ctx, t, &one) })
+		switch {
+		case err == nil:
+		case spoilsRow(err):
+			b.out[i] = outcome{fate: Rejected, reject: refusal(err)}
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// update changes the records that differ. It returns the rows whose record is not any more what was read.
+func (w *writer) update(ctx context.Context, rw *record.Writer, b *matched) (stale []int, err error) {
+	if len(b.updateRows) == 0 {
+		return nil, nil
+	}
+	var gone []int
+	rows, old := w.updateBlock(b)
+	err = rw.Tx().Nest(ctx, func(record.Tx) error { gone, err = rw.UpdateRows(ctx, w.x.m.Target, rows, old); return err })
+	if err != nil && spoilsRow(err) {
+		return w.updateEach(ctx, rw, b, rows, old)
+	}
+	for _, n := range gone {
+		stale = append(stale, b.updateRows[n])
+	}
+	return stale, err
+}
+
+func (w *writer) updateEach(ctx context.Context, rw *record.Writer, b *matched, rows *record.Rows, old func(int) []record.Assignment) (stale []int, err error) {
+	for n, i := range b.updateRows {
+		one := &record.Rows{Fields: rows.Fields, Values: rows.Row(n)}
+		var gone []int
+		err := rw.Tx().Nest(ctx, func(record.Tx) error {
+			gone, err = rw.UpdateRows(ctx, w.x.m.Target, one, func(int) []record.Assignment { return old(n) })
+			return err
+		})
+		switch {
+		case err != nil && spoilsRow(err):
+			b.out[i] = outcome{fate: Rejected, reject: refusal(err)}
+		case err != nil:
+			return nil, err
+		case len(gone) > 0:
+			stale = append(stale, i)
+		}
+	}
+	return stale, nil
+}
+
+// updateBlock lays the updates out as rows. Fields that differ in none of them are left out: setting a key field to
+// what it is would still make the store touch its index.
+func (w *writer) updateBlock(b *matched) (*record.Rows, func(int) []record.Assignment) {
+	changed := make(map[string]bool)
+	for _, i := range b.updateRows {
+		for _, a := range b.out[i].old {
+			changed[a.Field] = true
+		}
+	}
+	rows := &record.Rows{Fields: []string{record.SysID, record.SysModCount}}
+	var at []int
+	for n, name := range w.x.m.Fields {
+		if changed[name] {
+			rows.Fields = append(rows.Fields, name)
+			at = append(at, n)
+		}
+	}
+	rows.Values = make([]record.Value, 0, len(b.updateRows)*len(rows.Fields))
+	for n, i := range b.updateRows {
+		rows.Values = append(rows.Values, record.Text(b.out[i].target), b.out[i].mod)
+		for _, k := range at {
+			rows.Values = append(rows.Values, b.updates[n][k])
+		}
+	}
+	return rows, func(n int) []record.Assignment { return b.out[b.updateRows[n]].old }
+}
+
+// spoilsRow tells errors that are about one row from those that end the run.
+func spoilsRow(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Conflict, fault.Invalid, fault.Refused:
+		return true
+	}
+	return false
+}
+
+func refusal(err error) *transform.Reject {
+	code := map[fault.Kind]string{fault.Conflict: reasonConflict, fault.Refused: "rule_aborted"}[fault.KindOf(err)]
+	if code == "" {
+		code = "invalid_target"
+	}
+	return &transform.Reject{Code: code, Msg: err.Error(), Hint: fault.HintOf(err)}
+}
+
+// stage writes the staging rows of a block with their fates.
+func (w *writer) stage(ctx context.Context, tx record.Tx, run int64, b *matched) error {
+	rows := &record.Rows{Fields: []string{"id", "line", "payload", "state", "reason", "note", "target"}}
+	rows.Values = make([]record.Value, 0, b.len()*len(rows.Fields))
+	for i := range b.out {
+		state, reason, note, target := b.out[i].columns()
+		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, b.first+int64(i)), 10)),
+			record.Text(strconv.FormatInt(b.lines[i], 10)), record.Text(b.payload[i]), state, reason, note, target)
+	}
+	return tx.Insert(ctx, w.rows, rows)
+}
+
+// columns gives an outcome as the staging row keeps it.
+func (o *outcome) columns() (state, reason, note, target record.Value) {
+	state = record.Text(o.fate.String())
+	if o.reject != nil {
+		reason, note = record.Text(o.reject.Code), record.Text(mustJSON(o.reject))
+	}
+	if o.fate != Rejected && o.target != "" {
+		target = record.Text(o.target)
+	}
+	return state, reason, note, target
+}
