@@ -117,14 +117,14 @@ func (in *Input) decide(asked string, declared func([]byte) string) error {
 		in.Charset = wide(in.Sample)
 		in.Note = "charset " + in.Charset + " (guessed)"
 	default:
-		in.Charset, in.Note = narrow(in.Sample, declared)
+		in.Charset, in.Note = narrow(in.Sample, in.Whole, declared)
 	}
 	return nil
 }
 
 // narrow chooses among character sets whose ASCII is ASCII. Text with some broken characters among many good ones is
 // UTF-8 with broken rows, not windows-1252.
-func narrow(sample []byte, declared func([]byte) string) (charset, note string) {
+func narrow(sample []byte, whole bool, declared func([]byte) string) (charset, note string) {
 	good, bad := 0, 0
 	for b := sample; len(b) > 0; {
 		if i := bytes.IndexFunc(b, func(r rune) bool { return r >= utf8.RuneSelf }); i < 0 {
@@ -135,7 +135,7 @@ func narrow(sample []byte, declared func([]byte) string) (charset, note string) 
 		_, n := utf8.DecodeRune(b)
 		if n > 1 {
 			good++
-		} else if utf8.FullRune(b) {
+		} else if whole || utf8.FullRune(b) {
 			bad++
 		}
 		b = b[n:]
@@ -226,7 +226,9 @@ func encodingOf(name string) (encoding.Encoding, error) {
 // Encode returns a writer that turns UTF-8 into charset, behind a byte order mark when asked for and there is one.
 // Characters the charset does not have become its replacement. Writes must end with a whole character.
 func Encode(w io.Writer, charset string, bom bool) (io.Writer, error) {
-	charset = strings.ToLower(charset)
+	if charset = strings.ToLower(charset); charset == "" || charset == "utf8" {
+		charset = "utf-8"
+	}
 	for _, m := range marks {
 		if bom && m.charset == charset {
 			if _, err := io.WriteString(w, m.mark); err != nil {
@@ -234,7 +236,7 @@ func Encode(w io.Writer, charset string, bom bool) (io.Writer, error) {
 			}
 		}
 	}
-	if charset == "" || charset == "utf-8" || charset == "utf8" {
+	if charset == "utf-8" {
 		return w, nil
 	}
 	enc, err := encodingOf(charset)

@@ -6,7 +6,10 @@ import (
 	"testing"
 
 	"headrace/internal/connect/format/csv"
+	"headrace/internal/core/record"
 )
+
+type value = record.Value
 
 func table(rows int, quoted bool) []byte {
 	var b bytes.Buffer

@@ -50,6 +50,7 @@ type shape struct {
 type node struct {
 	path     string
 	column   int // index + 1; 0: never held a value itself
+	times    int // how many elements of the parent being read bear the name
 	children map[string]*node
 }
 
@@ -86,22 +87,22 @@ func (s *shape) inside(e *element, n *node) {
 	for _, a := range e.attrs {
 		s.set(n.child("@"+a.Name.Local), true, record.Text(a.Value))
 	}
+	for _, c := range e.children {
+		n.child(c.name).times++
+	}
 	for i, c := range e.children {
-		same := func(o *element) bool { return o.name == c.name }
-		if slices.ContainsFunc(e.children[:i], same) {
-			continue
-		}
 		at := n.child(c.name)
-		if slices.ContainsFunc(e.children[i+1:], same) {
+		times := at.times
+		at.times = 0
+		switch {
+		case times == 0: // told with the first of its name
+		case times > 1:
 			s.set(at, false, record.Text(repeated(e.children[i:], c.name)))
-			continue
-		}
-		if c.null() {
-			continue
-		}
-		s.inside(c, at)
-		if text := c.content(); c.leaf() || text != "" {
-			s.set(at, false, record.Text(text))
+		case !c.null():
+			s.inside(c, at)
+			if text := c.content(); c.leaf() || text != "" {
+				s.set(at, false, record.Text(text))
+			}
 		}
 	}
 }
