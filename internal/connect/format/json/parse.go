@@ -2,7 +2,9 @@ package json
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -119,36 +121,43 @@ func (p *parser) text() ([]byte, error) {
 	if !p.at('"') {
 		return nil, p.fail("found no key")
 	}
-	for i := p.i + 1; i < len(p.b); i++ {
-		switch c := p.b[i]; {
-		case c == '"':
-			s := p.b[p.i+1 : i]
-			p.i = i + 1
-			return s, nil
-		case c == '\\' || c < ' ':
-			p.scratch = p.scratch[:0]
-			err := p.appendText(&p.scratch)
-			return p.scratch, err
-		}
+	from := p.i + 1
+	switch end := from + plain(p.b[from:]); {
+	case end >= len(p.b):
+		return nil, p.fail("a string is not closed")
+	case p.b[end] == '"':
+		p.i = end + 1
+		return p.b[from:end], nil
 	}
-	return nil, p.fail("a string is not closed")
+	p.scratch = p.scratch[:0]
+	err := p.appendText(&p.scratch)
+	return p.scratch, err
 }
 
-// plain marks the bytes that a string may hold as they are.
-var plain = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= ' ' && c != '"' && c != '\\'
+// plain counts the bytes at the beginning of b that a string may hold as they are: no control character, quote or
+// backslash. It looks at eight at a time.
+func plain(b []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^('"'*ones), w^('\\'*ones)
+		stops := ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+		if stops != 0 {
+			return i + bits.TrailingZeros64(stops)/8
+		}
 	}
-	return t
-}()
+	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
+}
 
 func (p *parser) appendText(out *[]byte) error {
 	p.i++
 	for p.i < len(p.b) {
 		from := p.i
-		for p.i < len(p.b) && plain[p.b[p.i]] {
-			p.i++
-		}
+		p.i += plain(p.b[p.i:])
 		*out = append(*out, p.b[from:p.i]...)
 		switch {
 		case p.at('"'):

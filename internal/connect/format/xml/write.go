@@ -67,6 +67,7 @@ type branch struct {
 	name     string
 	column   int // -1: none
 	children []*branch
+	byName   map[string]*branch
 }
 
 // tree arranges the columns by the parts of their names.
@@ -75,20 +76,24 @@ func (w *writer) tree(header []string) {
 		at := &w.root
 		parts := strings.Split(name, "/")
 		for j, part := range parts {
-			var next *branch
-			for _, c := range at.children {
-				if c.name == tag(part) && !(j == len(parts)-1 && c.column >= 0) {
-					next = c
-				}
-			}
-			if next == nil {
-				next = &branch{name: tag(part), column: -1}
-				at.children = append(at.children, next)
-			}
-			at = next
+			at = at.child(tag(part), j == len(parts)-1)
 		}
 		at.column = i
 	}
+}
+
+// child finds or makes the branch of a name, one that is no column yet when fresh.
+func (b *branch) child(name string, fresh bool) *branch {
+	if c := b.byName[name]; c != nil && !(fresh && c.column >= 0) {
+		return c
+	}
+	c := &branch{name: name, column: -1}
+	if b.byName == nil {
+		b.byName = map[string]*branch{}
+	}
+	b.byName[name] = c
+	b.children = append(b.children, c)
+	return c
 }
 
 // write writes one row. Errors of the stream stick to the writer and show at the end of the row.
