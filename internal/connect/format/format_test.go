@@ -3,7 +3,9 @@ package format_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -49,6 +51,23 @@ func TestDetectTrustsContentBeforeTheName(t *testing.T) {
 	for _, head := range []string{"", "%PDF-1.7", "\x89PNG\r\n", "\x00\x01\x02\x03\x04"} {
 		if _, err := format.Detect("a.bin", []byte(head), formats); fault.KindOf(err) != fault.Invalid || fault.HintOf(err) == "" {
 			t.Errorf("%q: %v", head, err)
+		}
+	}
+}
+
+func TestEveryOptionIsDocumentedAsItIs(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for title, f := range map[string]format.Format{"Excel": formats[0], "JSON": formats[1], "XML": formats[2], "CSV": formats[3]} {
+		_, section, _ := strings.Cut(string(page), "\n## "+title+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, o := range f.Info().Options {
+			line := fmt.Sprintf("| `%s` | %s | %s |", o.Name, o.Default, strings.ReplaceAll(o.Help, "|", `\|`))
+			if !strings.Contains(section, line) {
+				t.Errorf("section %s lacks\n%s", title, line)
+			}
 		}
 	}
 }
