@@ -3,6 +3,7 @@ package importset
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -22,7 +23,8 @@ const (
 
 // block is a run of rows on their way through the pipeline.
 type block struct {
-	first   int64 // number of its first row in the run, from 0
+	first   int64   // number of its first row in the run, from 0
+	numbers []int64 // the rows' numbers, when they do not follow each other
 	header  *format.Header
 	lines   []int64
 	cells   [][]record.Value
@@ -31,15 +33,32 @@ type block struct {
 	old     []prior // what an earlier pass made of the rows, in later passes
 }
 
-// prior is the fate a row has already from an earlier map.
+// prior is what a row has come to already: by earlier maps, and, when it is tried again, by this one.
 type prior struct {
-	fate   Fate
-	target string
-	reason string
-	note   string
+	fate Fate // of the row as a whole
+	rest Fate // the strongest that other maps gave it, when it is tried again
 }
 
 func (b *block) len() int { return len(b.lines) }
+
+// row is the number of the block's row i in the run.
+func (b *block) row(i int) int64 {
+	if b.numbers != nil {
+		return b.numbers[i]
+	}
+	return b.first + int64(i)
+}
+
+// find is where in the block the row of that number is, or -1.
+func (b *block) find(row int64) int {
+	if b.numbers != nil {
+		return slices.Index(b.numbers, row)
+	}
+	if at := row - b.first; at >= 0 && at < int64(b.len()) {
+		return int(at)
+	}
+	return -1
+}
 
 // cut parts a block before its row n.
 func (b *block) cut(n int) (head, tail *block) {

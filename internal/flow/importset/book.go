@@ -160,7 +160,8 @@ func (b *book) progress(now time.Time) []record.Assignment {
 }
 
 // commit writes a matched block and the run's progress in one transaction.
-func (im *importer) commit(ctx context.Context, p *pass, m *matched) error {
+func (p *pass) commit(ctx context.Context, m *matched) error {
+	im := p.im
 	began := time.Now()
 	var top, of Ledger
 	err := im.session(p.k).WriteAs(ctx, record.Resumable, func(rw *record.Writer) error {
@@ -330,7 +331,7 @@ func (w *writer) restage(ctx context.Context, tx record.Tx, run int64, m *matche
 			continue
 		}
 		state, reason, note, target := m.out[i].columns()
-		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, m.first+int64(i)), 10)), state, reason, note, target)
+		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, m.row(i)), 10)), state, reason, note, target)
 	}
 	if rows.Len() == 0 {
 		return nil
@@ -345,7 +346,7 @@ func (w *writer) keepOutcomes(ctx context.Context, tx record.Tx, t *record.Table
 		Shared: []record.Assignment{{Field: "position", Value: record.Text(strconv.Itoa(k))}}}
 	for i := range m.out {
 		state, reason, note, target := m.out[i].columns()
-		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, m.first+int64(i)), 10)), state, reason, note, target)
+		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, m.row(i)), 10)), state, reason, note, target)
 	}
 	return tx.Insert(ctx, t, rows)
 }

@@ -164,6 +164,18 @@ func (s *stream) err() error {
 	return s.fail
 }
 
+// after gives the blocks of the stream, beginning with one that was taken from it already.
+func (s *stream) after(first *block) func(context.Context, func(*block) bool) error {
+	return func(ctx context.Context, emit func(*block) bool) error {
+		for b := first; b != nil; b = <-s.out {
+			if !emit(b) {
+				return ctx.Err()
+			}
+		}
+		return s.err()
+	}
+}
+
 // produce starts a goroutine that makes blocks. stop ends it and waits for it.
 func produce(ctx context.Context, make_ func(ctx context.Context, emit func(*block) bool) error) (s *stream, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -251,20 +263,24 @@ type pass struct {
 	w      *writer
 	recent *block // the block handed to the writer last; it may not be committed yet
 	digest uint64 // of the rows of earlier attempts, as they are read again
+
+	sequential bool // matching happens inside the writing transaction
 }
 
 func (im *importer) pass(k int, m *transform.Map) *pass {
 	x := newMatcher(m)
 	c := im.db.Catalog()
-	p := &pass{im: im, k: k, x: x, w: &writer{x: x, rows: c.Table(RowTable), fence: c.Table(FenceTable), moves: -1}}
+	p := &pass{im: im, k: k, x: x, w: &writer{x: x, rows: c.Table(RowTable), fence: c.Table(FenceTable), moves: -1}, sequential: x.seen == nil && len(m.Key) > 0}
 	x.earlier = p.earlier
 	return p
 }
 
 // earlier reads a row of the run again: from the block just handed on, or from staging.
 func (p *pass) earlier(ctx context.Context, row int64) ([]record.Value, int64, error) {
-	if b := p.recent; b != nil && row >= b.first && row < b.first+int64(b.len()) {
-		return b.cells[row-b.first], b.lines[row-b.first], nil
+	if p.recent != nil {
+		if at := p.recent.find(row); at >= 0 {
+			return p.recent.cells[at], p.recent.lines[at], nil
+		}
 	}
 	for staged, err := range p.im.staged(ctx, p.im.run_.Number, row, row+1, nil) {
 		if err != nil {
@@ -277,23 +293,16 @@ func (p *pass) earlier(ctx context.Context, row int64) ([]record.Value, int64, e
 
 // fromSource takes the rows from the source, passing over those that an earlier attempt has done.
 func (p *pass) fromSource(ctx context.Context, first *block, blocks *stream) error {
-	return p.flow(ctx, func(ctx context.Context, emit func(*block) bool) error {
-		for b := first; b != nil; b = <-blocks.out {
-			if !emit(b) {
-				return ctx.Err()
-			}
-		}
-		return blocks.err()
-	})
+	return p.flow(ctx, blocks.after(first), p.commit)
 }
 
-// flow moves blocks through matching, on a goroutine of its own, and writing. Where rows with equal keys are all
-// applied, each row must see what the one before it did, so matching happens inside the writing transaction.
-func (p *pass) flow(ctx context.Context, source func(context.Context, func(*block) bool) error) error {
-	if p.x.seen == nil && len(p.x.m.Key) > 0 {
+// flow moves blocks through matching, on a goroutine of its own, and into commit. Where rows with equal keys are all
+// applied, each row must see what the one before it did, so matching is left to commit, inside its transaction.
+func (p *pass) flow(ctx context.Context, source func(context.Context, func(*block) bool) error, commit func(context.Context, *matched) error) error {
+	if p.sequential {
 		var failed error
 		err := source(ctx, func(b *block) bool {
-			failed = p.step(ctx, b, func(m *matched) error { return p.im.commit(ctx, p, m) }, true)
+			failed = p.step(ctx, b, func(m *matched) error { return commit(ctx, m) })
 			return failed == nil
 		})
 		return cmpErr(failed, err)
@@ -307,22 +316,14 @@ func (p *pass) flow(ctx context.Context, source func(context.Context, func(*bloc
 		defer close(ready)
 		var failed error
 		err := source(ctx, func(b *block) bool {
-			failed = p.step(ctx, b, func(m *matched) error {
-				select {
-				case ready <- m:
-					p.recent = m.block
-					return nil
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}, false)
+			failed = p.step(ctx, b, func(m *matched) error { return p.hand(ctx, ready, m) })
 			return failed == nil
 		})
 		matching = cmpErr(failed, err)
 	}()
 	var writing error
 	for m := range ready {
-		if writing = p.im.commit(ctx, p, m); writing != nil {
+		if writing = commit(ctx, m); writing != nil {
 			break
 		}
 	}
@@ -331,6 +332,17 @@ func (p *pass) flow(ctx context.Context, source func(context.Context, func(*bloc
 	return cmpErr(writing, matching)
 }
 
+func (p *pass) hand(ctx context.Context, ready chan<- *matched, m *matched) error {
+	select {
+	case ready <- m:
+		p.recent = m.block
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// cmpErr gives the error that came first in importance: a failed consumer makes its producer fail too.
 func cmpErr(first, second error) error {
 	if first != nil {
 		return first
@@ -339,7 +351,7 @@ func cmpErr(first, second error) error {
 }
 
 // step matches one block and hands it on; rows that are done already only leave their keys.
-func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error, sequential bool) error {
+func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error) error {
 	if err := p.x.rebind(b.header); err != nil {
 		return err
 	}
@@ -347,7 +359,7 @@ func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error, se
 	if err != nil || todo == nil {
 		return err
 	}
-	if sequential {
+	if p.sequential {
 		return hand(&matched{block: todo})
 	}
 	var m *matched

@@ -27,7 +27,6 @@ type outcome struct {
 	target string
 	reject *transform.Reject // why it is skipped or rejected
 	mod    record.Value      // sys_mod_count that the matched record had
-	at     int               // position of the row's values in inserts or updates
 	old    []record.Assignment
 }
 
@@ -35,12 +34,12 @@ type outcome struct {
 type matched struct {
 	*block
 	out        []outcome
-	rows       []int            // which rows of the block were matched; nil is all
-	deferred   []int            // rows left for another round
-	inserts    record.Rows      // sys_id and the map's fields
-	insertRows []int            // the row of each insert
-	updates    [][]record.Value // the map's fields of each record to update
-	updateRows []int            // the row of each update
+	rows       []int          // which rows of the block were matched; nil is all
+	deferred   []int          // rows left for another round
+	values     []record.Value // the map's fields of all rows, flat
+	inserts    record.Rows    // sys_id and the map's fields
+	insertRows []int          // the row of each insert
+	updateRows []int          // the rows to update
 	created    []transform.Created
 }
 
@@ -50,6 +49,9 @@ type matcher struct {
 	seen    *seen // nil when rows with equal keys are all applied
 	earlier func(ctx context.Context, row int64) (cells []record.Value, line int64, err error)
 	overlay func(key string) (planned, bool) // what a plan would have written before; nil outside plans
+	wouldBe transform.Finder                 // records that a plan would have created; nil outside plans
+	vet     func(m *matched, i int)          // may turn an outcome into a refusal; nil when nothing is planned
+	newID   func(m *matched, i int) string   // gives the ids of new records; nil draws them
 	fields  []string                         // what is read of the target
 	header  *format.Header                   // what the map is bound to
 }
@@ -92,16 +94,14 @@ type round struct {
 func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int) (*matched, error) {
 	r := &round{matched: &matched{block: b, out: make([]outcome, b.len()), rows: rows}, groups: map[string]*record.Keys{},
 		waiting: make(map[string]int32, b.len()), wants: make([]wanted, 0, b.len())}
-	r.inserts.Fields = append([]string{record.SysID}, x.m.Fields...)
-	if err := x.m.Prepare(ctx, finder{tx}, b.cells); err != nil {
+	if err := x.m.Prepare(ctx, x.finder(tx), b.cells); err != nil {
 		return nil, err
 	}
-	w := len(x.m.Fields)
-	arena := make([]record.Value, b.len()*w)
+	r.values = make([]record.Value, b.len()*len(x.m.Fields))
 	var failed error
 	each(b, rows, func(i int) {
 		if failed == nil {
-			failed = x.begin(ctx, r, i, arena[i*w:(i+1)*w:(i+1)*w])
+			failed = x.begin(ctx, r, i)
 		}
 	})
 	if failed != nil {
@@ -110,13 +110,19 @@ func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int)
 	if err := x.find(ctx, tx, r); err != nil {
 		return nil, err
 	}
-	x.settle(r)
+	for n := range r.wants {
+		if w := &r.wants[n]; len(w.ids) == 0 {
+			r.out[w.row] = outcome{fate: Inserted}
+		}
+	}
+	x.collect(r.matched)
 	r.created = x.m.TakeCreated()
 	return r.matched, nil
 }
 
 // begin transforms a row and settles it, unless its record has to be looked up.
-func (x *matcher) begin(ctx context.Context, r *round, i int, values []record.Value) error {
+func (x *matcher) begin(ctx context.Context, r *round, i int) error {
+	values := x.rowValues(r.matched, i)
 	reject, keyed := x.transform(r.block, i, values)
 	if !keyed {
 		r.out[i] = outcome{fate: Rejected, reject: reject}
@@ -135,13 +141,19 @@ func (x *matcher) begin(ctx context.Context, r *round, i int, values []record.Va
 	case reject != nil:
 		r.out[i] = outcome{fate: Rejected, reject: reject}
 	case len(x.m.Key) == 0 || state == transform.KeyInsert:
-		x.insert(r.matched, i, values)
+		r.out[i] = outcome{fate: Inserted}
 	case state == transform.KeyEmpty:
 		r.out[i] = outcome{fate: Skipped, reject: x.m.EmptyKey(values)}
 	default:
 		if _, twice := r.waiting[key]; twice {
 			r.deferred = append(r.deferred, i)
 			return nil
+		}
+		if x.overlay != nil {
+			if p, ok := x.overlay(key); ok {
+				r.out[i] = x.compare(values, p)
+				return nil
+			}
 		}
 		r.waiting[key] = int32(len(r.wants))
 		r.wants = append(r.wants, wanted{row: i, values: values})
@@ -193,7 +205,7 @@ func keyText(key []record.Value) string {
 
 // remember leaves the keys of rows without deciding anything.
 func (x *matcher) remember(ctx context.Context, tx record.Tx, b *block) error {
-	if err := x.m.Prepare(ctx, finder{tx}, b.cells); err != nil {
+	if err := x.m.Prepare(ctx, x.finder(tx), b.cells); err != nil {
 		return err
 	}
 	values := make([]record.Value, len(x.m.Fields))
@@ -228,7 +240,7 @@ func (x *matcher) duplicate(ctx context.Context, b *block, i int, values []recor
 	}
 	var failed error
 	var firstLine int64
-	self := b.first + int64(i)
+	self := b.row(i)
 	had := x.seen.claim(key, self, func(row int64) bool {
 		if row == self {
 			return false // matched a second time
@@ -258,8 +270,8 @@ func (x *matcher) duplicate(ctx context.Context, b *block, i int, values []recor
 func (x *matcher) sameKey(ctx context.Context, b *block, row int64, key string) (bool, int64, error) {
 	var cells []record.Value
 	var line int64
-	if row >= b.first {
-		cells, line = b.cells[row-b.first], b.lines[row-b.first]
+	if at := b.find(row); at >= 0 {
+		cells, line = b.cells[at], b.lines[at]
 	} else {
 		var err error
 		if cells, line, err = x.earlier(ctx, row); err != nil {
@@ -370,43 +382,73 @@ func (x *matcher) compare(values []record.Value, p planned) outcome {
 	return o
 }
 
-// settle makes inserts of the rows whose record was not found, and lists the updates.
-func (x *matcher) settle(r *round) {
-	for n := range r.wants {
-		w := &r.wants[n]
-		o := &r.out[w.row]
-		if len(w.ids) == 0 && x.overlay != nil {
-			r.key, _ = x.m.KeyOf(w.values, r.key[:0])
-			if p, ok := x.overlay(keyText(r.key)); ok {
-				w.ids = append(w.ids, p.id)
-				*o = x.compare(w.values, p)
-			}
+// collect lists what is to be written: the inserts and updates, each after a last look at it.
+func (x *matcher) collect(m *matched) {
+	m.inserts.Fields = append([]string{record.SysID}, x.m.Fields...)
+	each(m.block, m.rows, func(i int) {
+		o, values := &m.out[i], x.rowValues(m, i)
+		if o.fate == Inserted {
+			x.complete(m, i, values)
 		}
-		switch {
-		case len(w.ids) == 0:
-			x.insert(r.matched, w.row, w.values)
-		case o.fate == Updated:
-			o.at = len(r.updates)
-			r.updates = append(r.updates, w.values)
-			r.updateRows = append(r.updateRows, w.row)
+		if x.vet != nil {
+			x.vet(m, i)
 		}
-	}
+		switch o.fate {
+		case Inserted:
+			m.insertRows = append(m.insertRows, i)
+			m.inserts.Values = append(append(m.inserts.Values, record.Text(o.target)), values...)
+		case Updated:
+			m.updateRows = append(m.updateRows, i)
+		}
+	})
 }
 
-func (x *matcher) insert(out *matched, i int, values []record.Value) {
+// complete readies a row for insertion: defaults where it leaves fields alone, an id, and a look at mandatory fields.
+func (x *matcher) complete(m *matched, i int, values []record.Value) {
 	for n := range values {
 		if transform.IsKeep(values[n]) {
 			values[n] = x.m.DefaultOf(n)
 		}
 	}
+	o := &m.out[i]
 	if r := x.m.Check(values); r != nil {
-		out.out[i] = outcome{fate: Rejected, reject: r}
+		*o = outcome{fate: Rejected, reject: r}
 		return
 	}
-	id := record.NewID()
-	out.out[i] = outcome{fate: Inserted, target: id, at: len(out.insertRows)}
-	out.insertRows = append(out.insertRows, i)
-	out.inserts.Values = append(append(out.inserts.Values, record.Text(id)), values...)
+	if x.newID != nil {
+		o.target = x.newID(m, i)
+	} else {
+		o.target = record.NewID()
+	}
+}
+
+// rowValues are the mapped values of row i.
+func (x *matcher) rowValues(m *matched, i int) []record.Value {
+	w := len(x.m.Fields)
+	return m.values[i*w : (i+1)*w : (i+1)*w]
+}
+
+func (x *matcher) finder(tx record.Tx) transform.Finder {
+	if x.wouldBe != nil {
+		return both{x.wouldBe, finder{tx}}
+	}
+	return finder{tx}
+}
+
+// both asks two finders.
+type both [2]transform.Finder
+
+// Find implements transform.Finder.
+func (f both) Find(ctx context.Context, t *record.Table, field string, fold bool, texts []string) (map[string][]string, error) {
+	found, err := f[0].Find(ctx, t, field, fold, texts)
+	if err != nil {
+		return nil, err
+	}
+	more, err := f[1].Find(ctx, t, field, fold, texts)
+	for text, ids := range more {
+		found[text] = append(ids, found[text]...)
+	}
+	return found, err
 }
 
 // finder answers a map's look-ups through a transaction.

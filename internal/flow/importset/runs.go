@@ -195,7 +195,7 @@ func (p *pass) fromStaging(ctx context.Context) error {
 			return ctx.Err()
 		}
 		return nil
-	})
+	}, p.commit)
 }
 
 func (b *block) take(row *StagedRow) {

@@ -27,7 +27,7 @@ func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error
 		return err
 	}
 	if moved && len(b.insertRows) > 0 {
-		if b, err = w.again(ctx, rw, b, b.insertRows); err != nil {
+		if err := w.again(ctx, rw, b, b.insertRows); err != nil {
 			return err
 		}
 	}
@@ -52,7 +52,7 @@ func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error
 		if err != nil {
 			return err
 		}
-		b.take(next, todo)
+		b.take(w.x, next, todo)
 	}
 }
 
@@ -91,32 +91,28 @@ func (w *writer) readFence(ctx context.Context, tx record.Tx, name record.Value)
 	return -1, nil
 }
 
-// again matches some rows anew inside the transaction and puts their outcomes in the place of the old ones.
-func (w *writer) again(ctx context.Context, rw *record.Writer, b *matched, rows []int) (*matched, error) {
+// again matches some rows anew inside the transaction and puts their outcomes in the place of the old ones; what was to
+// be written for the others stays.
+func (w *writer) again(ctx context.Context, rw *record.Writer, b *matched, rows []int) error {
 	next, err := w.x.match(ctx, rw.Tx(), b.block, slices.Clone(rows))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	keep := b.updateRows
-	updates := b.updates
-	deferred := b.deferred
-	b.take(next, rows)
-	for i, row := range keep {
-		b.out[row].at = len(b.updates)
-		b.updates = append(b.updates, updates[i])
-		b.updateRows = append(b.updateRows, row)
-	}
+	updates, deferred := b.updateRows, b.deferred
+	b.take(w.x, next, rows)
+	b.updateRows = append(b.updateRows, updates...)
 	b.deferred = append(b.deferred, deferred...)
-	return b, nil
+	return nil
 }
 
-// take replaces what is to be written by what next says, and the outcomes of rows by next's.
-func (b *matched) take(next *matched, rows []int) {
+// take replaces what is to be written by what next says, and the outcomes and values of rows by next's.
+func (b *matched) take(x *matcher, next *matched, rows []int) {
 	for _, i := range rows {
 		b.out[i] = next.out[i]
+		copy(x.rowValues(b, i), x.rowValues(next, i))
 	}
 	b.inserts, b.insertRows = next.inserts, next.insertRows
-	b.updates, b.updateRows = next.updates, next.updateRows
+	b.updateRows = next.updateRows
 	b.created, b.deferred = next.created, next.deferred
 }
 
@@ -211,10 +207,11 @@ func (w *writer) updateBlock(b *matched) (*record.Rows, func(int) []record.Assig
 		}
 	}
 	rows.Values = make([]record.Value, 0, len(b.updateRows)*len(rows.Fields))
-	for n, i := range b.updateRows {
+	for _, i := range b.updateRows {
 		rows.Values = append(rows.Values, record.Text(b.out[i].target), b.out[i].mod)
+		values := w.x.rowValues(b, i)
 		for _, k := range at {
-			rows.Values = append(rows.Values, b.updates[n][k])
+			rows.Values = append(rows.Values, values[k])
 		}
 	}
 	return rows, func(n int) []record.Assignment { return b.out[b.updateRows[n]].old }
@@ -243,7 +240,7 @@ func (w *writer) stage(ctx context.Context, tx record.Tx, run int64, b *matched)
 	rows.Values = make([]record.Value, 0, b.len()*len(rows.Fields))
 	for i := range b.out {
 		state, reason, note, target := b.out[i].columns()
-		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, b.first+int64(i)), 10)),
+		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, b.row(i)), 10)),
 			record.Text(strconv.FormatInt(b.lines[i], 10)), record.Text(b.payload[i]), state, reason, note, target)
 	}
 	return tx.Insert(ctx, w.rows, rows)

@@ -1,0 +1,126 @@
+package importset_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"headrace/internal/connect/format/csv"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/importset"
+	"headrace/internal/flow/transform"
+	"headrace/internal/store/sqlstore"
+)
+
+var servers = record.Table{Name: "server", Label: "Server", Fields: []record.Field{
+	{Name: "serial", Label: "Serial", Type: record.String, Length: 40},
+	{Name: "name", Label: "Name", Type: record.String, Display: true},
+	{Name: "installed", Label: "Installed", Type: record.Date},
+	{Name: "cost", Label: "Cost", Type: record.Decimal},
+	{Name: "active", Label: "Active", Type: record.Boolean, Default: "true"},
+	{Name: "parent", Label: "Parent", Type: record.Reference, Reference: "server"},
+}}
+
+const serverMap = `
+name: servers
+targetTable: server
+fields:
+  serial: {sourceField: Serial, coalesce: true}
+  name: Name
+  installed: Installed
+  cost: Cost
+`
+
+// fixture is a service over an empty database.
+type fixture struct {
+	t *testing.T
+	*importset.Service
+	db *record.DB
+}
+
+func open(t *testing.T, tables ...record.Table) *fixture {
+	t.Helper()
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{Path: filepath.Join(t.TempDir(), "test.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	db, err := record.Open(t.Context(), store, record.Config{Tables: importset.Tables()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Define(t.Context(), record.System, false, tables...); err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{t: t, Service: importset.New(db), db: db}
+}
+
+func text(name, content string) importset.Source {
+	return importset.Source{Name: name, Size: int64(len(content)), Format: csv.Format{},
+		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content)), nil }}
+}
+
+func maps(t *testing.T, yaml string) []transform.Def {
+	t.Helper()
+	defs, err := transform.Parse("test.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return defs
+}
+
+func (f *fixture) load(content, yaml string) *importset.Run {
+	f.t.Helper()
+	run, err := f.Import(f.t.Context(), importset.Request{Source: text("servers.csv", content), Maps: maps(f.t, yaml), Actor: record.System})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return run
+}
+
+func (f *fixture) wantLedger(run *importset.Run, want string) {
+	f.t.Helper()
+	if got := run.Ledger.String(); got != want {
+		f.t.Errorf("run %d: %s\nwant   %s", run.Number, got, want)
+		for row, err := range f.Rows(f.t.Context(), run.Number) {
+			f.t.Logf("line %d %s %+v %v", row.Line, row.Fate, row.Reject, err)
+		}
+	}
+}
+
+const monday = "Serial,Name,Installed,Cost\nA1,alpha,2026-01-02,10.50\nA2,beta,2026-02-03,20\na1,again,2026-01-02,1\nA3,gamma,03.11.2026,5\n,nokey,2026-01-01,1\nA5,five\n"
+
+func TestImportAccountsForEveryRow(t *testing.T) {
+	f := open(t, servers)
+	run := f.load(monday, serverMap)
+	f.wantLedger(run, "6 = 2 inserted + 0 updated + 0 unchanged + 2 skipped + 2 rejected")
+	groups, err := f.Reasons(t.Context(), run.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range groups {
+		got = append(got, fmt.Sprintf("%s %s %v %s", g.Fate, g.Reason, g.Lines, g.Example.Hint))
+	}
+	want := []string{"skipped duplicate_key [4] ", "rejected date_unparsable [5] add dateFormat: dd.MM.yyyy",
+		"skipped key_empty [6] coalesceEmptyFields matches empty keys, createOnEmptyCoalesce inserts such rows", "rejected row_ragged [7] "}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("reasons:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestSecondImportChangesNothing(t *testing.T) {
+	f := open(t, servers)
+	f.load(monday, serverMap)
+	run := f.load(monday, serverMap)
+	f.wantLedger(run, "6 = 0 inserted + 0 updated + 2 unchanged + 2 skipped + 2 rejected")
+	run = f.load(strings.Replace(monday, "beta", "BETA", 1)+"A9,new,2026-05-05,\n", serverMap)
+	f.wantLedger(run, "7 = 1 inserted + 1 updated + 1 unchanged + 2 skipped + 2 rejected")
+}
