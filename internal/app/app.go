@@ -1,0 +1,101 @@
+// Package app is the composition root: it lists every part by hand, opens the store and puts the services over it.
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"headrace/internal/connect/format"
+	"headrace/internal/connect/format/csv"
+	"headrace/internal/connect/format/json"
+	"headrace/internal/connect/format/xlsx"
+	"headrace/internal/connect/format/xml"
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/importset"
+	"headrace/internal/store/sqlstore"
+)
+
+// Config says where the state is kept: in a folder, or in a database when Database is set.
+type Config struct {
+	Data     string // folder of the embedded store; it is made when missing
+	Database string // postgres://user:password@host/database
+}
+
+// App is the product put together.
+type App struct {
+	DB      *record.DB
+	Imports *importset.Service
+	store   record.Store
+}
+
+// databaseFile is the embedded store inside the data folder.
+const databaseFile = "headrace.db"
+
+// Open opens the store, makes the product's own tables in it where they are missing, and starts the services.
+func Open(ctx context.Context, cfg Config) (*App, error) {
+	store, err := openStore(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	db, err := record.Open(ctx, store, record.Config{Tables: importset.Tables()})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &App{DB: db, Imports: importset.New(db), store: store}, nil
+}
+
+func openStore(ctx context.Context, cfg Config) (record.Store, error) {
+	if cfg.Database != "" {
+		if !strings.HasPrefix(cfg.Database, "postgres://") && !strings.HasPrefix(cfg.Database, "postgresql://") {
+			return nil, fault.New(fault.Invalid, "the database is not given as postgres://user:password@host/database").
+				WithHint("for the embedded store give --data DIR instead")
+		}
+		return sqlstore.Open(ctx, sqlstore.Config{URL: cfg.Database})
+	}
+	if err := makeFolder(cfg.Data); err != nil {
+		return nil, err
+	}
+	return sqlstore.Open(ctx, sqlstore.Config{Path: filepath.Join(cfg.Data, databaseFile)})
+}
+
+func makeFolder(path string) error {
+	err := os.MkdirAll(path, 0o755)
+	var at *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &at):
+		return fault.New(fault.Unavailable, "the data folder %s cannot be made: %s: %v", path, at.Path, at.Err).
+			WithHint("give this user the right to write there, or name another folder: --data DIR")
+	}
+	return fault.Wrap(fault.Unavailable, err, "the data folder %s cannot be made", path)
+}
+
+// Close ends the services and closes the store.
+func (a *App) Close() error { return a.store.Close() }
+
+// Formats lists the formats, the more particular first.
+func Formats() []format.Format {
+	return []format.Format{xlsx.Format{}, xml.Format{}, json.Format{}, csv.Format{}}
+}
+
+// FormatNamed finds a format by its name.
+func FormatNamed(name string) (format.Format, error) {
+	var names []string
+	for _, f := range Formats() {
+		if f.Info().Name == name {
+			return f, nil
+		}
+		names = append(names, f.Info().Name)
+	}
+	bad := fault.New(fault.Invalid, "there is no format %q", name)
+	if near := record.Nearest(name, names); near != "" {
+		return nil, bad.WithHint("did you mean %q? The formats are %s", near, strings.Join(names, ", "))
+	}
+	return nil, bad.WithHint("the formats are %s", strings.Join(names, ", "))
+}

@@ -1,0 +1,271 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"headrace/internal/app"
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/importset"
+	"headrace/internal/flow/transform"
+)
+
+type importOptions struct {
+	source  sourceFlags
+	maps    mapFlags
+	restart bool
+	save    string
+}
+
+func (c *console) importCommand() *cobra.Command {
+	o := &importOptions{}
+	cmd := &cobra.Command{
+		Use:   "import SRC",
+		Short: "Bring a source into a table: staged, mapped, accounted for row by row",
+		Long: `Reads SRC, a path or - for standard input, keeps every row in staging, takes it through the transform map and
+writes the target table. Without --map, columns go to the fields whose names say the same. The same import of the same
+bytes resumes its unfinished run.`,
+		Example: "  headrace import servers.csv --into cmdb_ci_server --coalesce serial_number\n" +
+			"  headrace import export.json --path /result --map servers.yaml -o json",
+		Args: exactly("SRC"),
+	}
+	f := cmd.Flags()
+	o.source.add(f)
+	o.maps.add(f)
+	f.BoolVar(&o.restart, "restart", false, "begin anew even when an unfinished run could be resumed")
+	f.StringVar(&o.save, "save", "", "write the map that was used to this YAML `FILE`")
+	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error { return c.runImport(ctx, a, args[0], o) })
+	return cmd
+}
+
+func (c *console) runImport(ctx context.Context, a *app.App, name string, o *importOptions) error {
+	in, err := c.openInput(ctx, name, &o.source)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	p := c.follow(in)
+	defer p.done()
+	chosen, err := o.maps.choose(ctx, a, in, p)
+	if err != nil {
+		return err
+	}
+	for _, n := range chosen.notes {
+		c.note("  %s", n)
+	}
+	if o.save != "" {
+		if err := saveMaps(o.save, chosen.defs); err != nil {
+			return err
+		}
+	}
+	run, err := a.Imports.Import(ctx, importset.Request{Source: in.Source, Maps: chosen.defs, Restart: o.restart, Actor: record.System,
+		Progress: p.run, Notes: func(n string) { c.note("  %s", n) }})
+	p.done()
+	return c.finish(ctx, a, run, err)
+}
+
+// saveMaps writes maps as YAML, whole or not at all.
+func saveMaps(path string, defs []transform.Def) error {
+	text, err := transform.Marshal(defs)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "the map cannot be written")
+	}
+	return saveFile(path, text)
+}
+
+// saveFile writes beside the file first, so that a failure leaves an older file whole.
+func saveFile(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return unsaved(path, err)
+	}
+	_, err = f.Write(text)
+	return settleFile(f, path, err)
+}
+
+// settleFile gives a finished temporary file its name, or removes it when writing went wrong.
+func settleFile(f *os.File, path string, err error) error {
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		return nil
+	}
+	return unsaved(path, errors.Join(err, os.Remove(f.Name())))
+}
+
+func unsaved(path string, err error) error {
+	return fault.Wrap(fault.Unavailable, err, "%s cannot be written", path).WithHint("give a path in a folder that exists and can be written")
+}
+
+// runResult is a run as programs see it.
+type runResult struct {
+	Run    int64  `json:"run"`
+	State  string `json:"state"`
+	Source string `json:"source"`
+	Target string `json:"target"`
+	Format string `json:"format"`
+	importset.Ledger
+	Seconds float64               `json:"seconds"`
+	Started string                `json:"started"`
+	Resumed int64                 `json:"resumed_at_row,omitempty"`
+	Message string                `json:"message,omitempty"`
+	Maps    []importset.MapRun    `json:"maps,omitempty"`
+	Undo    *importset.UndoReport `json:"undo,omitempty"`
+	Reasons []*importset.Group    `json:"reasons,omitempty"`
+}
+
+func resultOf(run *importset.Run, groups []*importset.Group) runResult {
+	r := runResult{Run: run.Number, State: string(run.State), Source: run.Source, Target: run.Target, Format: run.Format, Ledger: run.Ledger,
+		Seconds: run.Took.Seconds(), Started: run.Started.UTC().Format("2006-01-02T15:04:05Z"), Resumed: run.Resumed, Message: run.Message,
+		Undo: run.Undone, Reasons: groups}
+	if len(run.Maps) > 1 {
+		r.Maps = run.Maps
+	}
+	return r
+}
+
+// finish shows how a run ended. A run that halted is told together with how to go on.
+func (c *console) finish(ctx context.Context, a *app.App, run *importset.Run, err error) error {
+	if run == nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	groups, failed := a.Imports.Reasons(ctx, run.Number)
+	if failed != nil && err == nil {
+		return failed
+	}
+	if err != nil {
+		c.partial = resultOf(run, groups)
+		c.note("%s", strings.TrimRight(runLine(run), "\n"))
+		return howToGoOn(run, err)
+	}
+	if run.Ledger.Rejected > 0 {
+		c.code = exitRejected
+	}
+	if err := c.show(runAnswer(run, groups)); err != nil {
+		return err
+	}
+	c.whatNow(run)
+	return nil
+}
+
+func howToGoOn(run *importset.Run, err error) error {
+	f := fault.Wrap(fault.KindOf(err), err, "run %d %s after %s rows", run.Number, run.State, importset.Thousands(run.Ledger.Read))
+	if run.State != importset.Halted && run.State != importset.Cancelled {
+		return err
+	}
+	next := fmt.Sprintf("what is written stays; the same command goes on from there, so does: headrace run resume %d", run.Number)
+	if hint := fault.HintOf(err); hint != "" {
+		next = hint + "; " + next
+	}
+	return f.WithHint("%s", next)
+}
+
+func runAnswer(run *importset.Run, groups []*importset.Group) answer {
+	row := runRow(run)
+	return answer{value: resultOf(run, groups), header: runHeader, rows: [][]string{row}, text: runLine(run) + mapLines(run) + groupLines(groups, run.Ledger)}
+}
+
+// runLine is a run in one line: number, state, equation, time.
+func runLine(run *importset.Run) string {
+	line := fmt.Sprintf("  run %d %-9s %s   %.1f s", run.Number, run.State, run.Ledger, run.Took.Seconds())
+	if run.Resumed > 0 {
+		line += fmt.Sprintf("   (resumed after %s rows)", importset.Thousands(run.Resumed))
+	}
+	return line + "\n"
+}
+
+// mapLines gives each map its equation where there are several.
+func mapLines(run *importset.Run) string {
+	if len(run.Maps) < 2 {
+		return ""
+	}
+	var b strings.Builder
+	for _, m := range run.Maps {
+		fmt.Fprintf(&b, "    map %s into %s: %s\n", m.Map, m.Target, m.Ledger)
+	}
+	return b.String()
+}
+
+// groupLines lists why rows were skipped or rejected, one line a cause.
+func groupLines(groups []*importset.Group, l importset.Ledger) string {
+	width := len(importset.Thousands(max(l.Skipped, l.Rejected)))
+	reasons := 0
+	for _, g := range groups {
+		reasons = max(reasons, len(g.Reason))
+	}
+	var b strings.Builder
+	for _, g := range groups {
+		fmt.Fprintf(&b, "    %-8s %*s %-*s  %s\n", g.Fate, width, importset.Thousands(g.Rows), reasons, g.Reason, cause(g))
+	}
+	return b.String()
+}
+
+// cause says where the rows of a group stand, what the first of them held, and how to mend it.
+func cause(g *importset.Group) string {
+	lines := make([]string, len(g.Lines))
+	for i, n := range g.Lines {
+		lines[i] = fmt.Sprint(n)
+	}
+	text := "line " + strings.Join(lines, ", ")
+	if len(lines) > 1 {
+		text = "lines " + strings.Join(lines, ", ")
+	}
+	if int64(len(lines)) < g.Rows {
+		text += ", ..."
+	}
+	if e := g.Example; e != nil {
+		text += ": " + reason(e)
+	}
+	return oneLine(text, 400)
+}
+
+// reason is why a row cannot be used, with column and value where the message does not name them itself.
+func reason(e *transform.Reject) string {
+	var words []string
+	if e.Column != "" && !strings.Contains(e.Msg, e.Column) {
+		words = append(words, e.Column)
+	}
+	if value := fmt.Sprintf("%q", e.Value); e.Value != "" && !strings.Contains(e.Msg, value) {
+		words = append(words, value)
+	}
+	text := strings.Join(append(words, e.Msg), " ")
+	if e.Hint != "" {
+		text += " -> " + e.Hint
+	}
+	return text
+}
+
+// whatNow says how to see and mend the rows that did not go in.
+func (c *console) whatNow(run *importset.Run) {
+	if run.Ledger.Rejected == 0 || c.settings.Output != "table" {
+		return
+	}
+	c.note("  see them:   headrace run rows %d --fate rejected", run.Number)
+	c.note("  mend them:  headrace run retry %d --map FIXED.yaml", run.Number)
+}
+
+func (m *mapFlags) add(f interface {
+	StringVar(p *string, name, value, usage string)
+	StringSliceVar(p *[]string, name string, value []string, usage string)
+}) {
+	f.StringVar(&m.into, "into", "", "the target `TABLE`")
+	f.StringVar(&m.file, "map", "", "transform maps from this YAML `FILE`")
+	f.StringVar(&m.onDuplicate, "on-duplicate", "", "rows whose key an earlier row of the source has: skip (default), apply or reject")
+	f.StringVar(&m.mode, "mode", "", "safe (default) or strict: the platform's behaviour to the letter")
+	f.StringSliceVar(&m.coalesce, "coalesce", nil, "columns or fields that make the key by which records are found, `a,b`")
+}

@@ -1,0 +1,248 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"headrace/internal/app"
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/importset"
+	"headrace/internal/flow/transform"
+)
+
+// mapFlags say how columns become fields.
+type mapFlags struct {
+	into, file, onDuplicate, mode string
+	create                        bool
+	coalesce                      []string
+}
+
+// mapping is what an import was decided to be.
+type mapping struct {
+	defs  []transform.Def
+	made  *record.Table // the table to make first, or nil
+	notes []string      // what was decided and nobody asked for
+}
+
+// choose settles the maps of an import: those of a file, else one by names, for a table that is there or is derived.
+func (m *mapFlags) choose(ctx context.Context, a *app.App, in *input, p *progress) (*mapping, error) {
+	var out *mapping
+	var err error
+	if m.file != "" {
+		out, err = m.written(ctx, a)
+	} else {
+		out, err = m.derived(ctx, a, in, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.defs {
+		if m.onDuplicate != "" {
+			out.defs[i].OnDuplicate = m.onDuplicate
+		}
+		if m.mode != "" {
+			out.defs[i].Mode = m.mode
+		}
+	}
+	return out, m.check(out)
+}
+
+// check takes the maps through their written form, so that flags are held to the same words as files.
+func (m *mapFlags) check(out *mapping) error {
+	text, err := transform.Marshal(out.defs)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "the map cannot be written")
+	}
+	_, err = transform.Parse("the map", text)
+	return err
+}
+
+// written reads the maps that --map names.
+func (m *mapFlags) written(ctx context.Context, a *app.App) (*mapping, error) {
+	defs, err := readMaps(ctx, a, m.file)
+	if err != nil {
+		return nil, err
+	}
+	if m.into != "" && !slices.ContainsFunc(defs, func(d transform.Def) bool { return d.TargetTable == m.into }) {
+		return nil, fault.New(fault.Invalid, "--into says %s, and the map %s fills %s", m.into, m.file, defs[0].TargetTable).
+			WithHint("leave --into away, or change targetTable")
+	}
+	for i := range defs {
+		if len(m.coalesce) > 0 {
+			if err := setKey(&defs[i], m.coalesce); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &mapping{defs: defs}, nil
+}
+
+// setKey makes the named columns or fields the coalesce fields of a map, and no others.
+func setKey(d *transform.Def, key []string) error {
+	for i := range d.Fields {
+		d.Fields[i].Coalesce = false
+	}
+	for _, name := range key {
+		i := slices.IndexFunc(d.Fields, func(f transform.FieldDef) bool { return f.Target == name })
+		if i < 0 {
+			i = slices.IndexFunc(d.Fields, func(f transform.FieldDef) bool {
+				return f.SourceField == name || f.SourceField != "" && transform.ColumnName(f.SourceField) == name
+			})
+		}
+		if i < 0 {
+			return noKey(d, name)
+		}
+		d.Fields[i].Coalesce = true
+	}
+	return nil
+}
+
+func noKey(d *transform.Def, name string) error {
+	var known []string
+	for _, f := range d.Fields {
+		known = append(known, f.Target)
+		if f.SourceField != "" && f.SourceField != f.Target {
+			known = append(known, f.SourceField)
+		}
+	}
+	f := fault.New(fault.Invalid, "the coalesce field %q is neither a column of the source nor a field that is mapped", name)
+	if near := record.Nearest(name, known); near != "" {
+		return f.WithHint("did you mean %q?", near)
+	}
+	return f.WithHint("mapped are %s", strings.Join(known[:min(len(known), 30)], ", "))
+}
+
+// derived makes a map by names.
+func (m *mapFlags) derived(ctx context.Context, a *app.App, in *input, p *progress) (*mapping, error) {
+	name, guessed := m.into, ""
+	if name == "" {
+		name = tableName(in.Name)
+		guessed = fmt.Sprintf("no --into and no --map: table %s, from the name of the source", name)
+	}
+	t, err := a.DB.Table(name)
+	if err != nil {
+		return nil, err
+	}
+	if t.Bare {
+		return nil, fault.New(fault.Refused, "table %s is book-keeping and takes no imports", name)
+	}
+	out, err := m.byName(ctx, in, t)
+	if err == nil && guessed != "" {
+		out.notes = slices.Insert(out.notes, 0, guessed+"; it is there already")
+	}
+	return out, err
+}
+
+// tableName derives the name of a table from that of a source.
+func tableName(source string) string {
+	base := strings.TrimSuffix(filepath.Base(source), ".gz")
+	base = strings.TrimSuffix(base, filepath.Ext(base))
+	if base == "-" || base == "" {
+		return "stdin"
+	}
+	return transform.ColumnName(base)
+}
+
+// byName pairs columns with the fields whose names say the same.
+func (m *mapFlags) byName(ctx context.Context, in *input, t *record.Table) (*mapping, error) {
+	headers, err := columnsOf(ctx, &in.Source)
+	if err != nil {
+		return nil, err
+	}
+	def := transform.Def{TargetTable: t.Name}
+	var unsure []string
+	used := map[string]bool{}
+	for _, s := range transform.Suggest(headers, t) {
+		switch {
+		case s.Score >= transform.Sure:
+			def.Fields = append(def.Fields, transform.FieldDef{Target: s.Field, SourceField: s.Column})
+			used[s.Column] = true
+		default:
+			unsure = append(unsure, fmt.Sprintf("%s -> %s (%d)", s.Column, s.Field, s.Score))
+		}
+	}
+	if len(def.Fields) == 0 {
+		return nil, nothingMapped(t, headers, unsure)
+	}
+	slices.SortStableFunc(def.Fields, func(a, b transform.FieldDef) int {
+		return slices.Index(headers, a.SourceField) - slices.Index(headers, b.SourceField)
+	})
+	if err := setKey(&def, m.coalesce); err != nil {
+		return nil, err
+	}
+	out := &mapping{defs: []transform.Def{def}, notes: []string{"map      " + describeMap(&def)}}
+	var left []string
+	for _, h := range headers {
+		if !used[h] {
+			left = append(left, h)
+		}
+	}
+	if len(left) > 0 {
+		out.notes = append(out.notes, "left out "+strings.Join(left, ", ")+": no field of "+t.Name+" is called so")
+	}
+	if len(unsure) > 0 {
+		out.notes = append(out.notes, "perhaps  "+strings.Join(unsure, ", "))
+	}
+	return out, nil
+}
+
+func nothingMapped(t *record.Table, headers, unsure []string) error {
+	f := fault.New(fault.Invalid, "no column is called like a field of %s: %s", t.Name, strings.Join(headers[:min(len(headers), 20)], ", "))
+	if len(unsure) > 0 {
+		return f.WithHint("write a map; perhaps %s", strings.Join(unsure, ", "))
+	}
+	return f.WithHint("write a map (--map FILE.yaml); the fields are %s", strings.Join(ownFields(t), ", "))
+}
+
+func ownFields(t *record.Table) []string {
+	var names []string
+	for i := range t.Fields {
+		if !record.IsSystemField(t.Fields[i].Name) {
+			names = append(names, t.Fields[i].Name)
+		}
+	}
+	return names
+}
+
+// describeMap is a map in one line: pairs that are called alike by one name, the key marked.
+func describeMap(d *transform.Def) string {
+	var parts []string
+	for _, f := range d.Fields {
+		part := f.Target
+		switch {
+		case f.Constant != nil:
+			part = fmt.Sprintf("%q -> %s", *f.Constant, f.Target)
+		case f.SourceField != f.Target:
+			part = f.SourceField + " -> " + f.Target
+		}
+		if f.Coalesce {
+			part += " (coalesce)"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// columnsOf reads a source far enough to know its columns: to the first row, or to its end where they may show up late.
+func columnsOf(ctx context.Context, src *importset.Source) ([]string, error) {
+	var headers []string
+	for row, err := range src.Rows(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		headers = row.Header.Columns
+		if !src.Format.Info().Grows {
+			break
+		}
+	}
+	return headers, nil
+}
+
+// readMaps reads the maps of a file, or those that an earlier run used under this name.
+func readMaps(ctx context.Context, a *app.App, name string) ([]transform.Def, error) {
+	return transform.ReadFile(name)
+}
