@@ -156,6 +156,8 @@ func (rd *reader) checkMatched() error {
 // value walks one value towards the rows: name is the key it stands at, steps what is left of the path.
 func (rd *reader) value(c byte, name string, steps []string, top bool) error {
 	switch {
+	case strings.IndexByte(`{["-0123456789tfn`, c) < 0:
+		return rd.unexpected(c, "a value")
 	case c == '[':
 		if len(steps) > 0 && steps[0] == name && name != "" {
 			steps = steps[1:]
