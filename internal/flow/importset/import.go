@@ -305,7 +305,7 @@ func (p *pass) flow(ctx context.Context, source func(context.Context, func(*bloc
 			failed = p.step(ctx, b, func(m *matched) error { return commit(ctx, m) })
 			return failed == nil
 		})
-		return cmpErr(failed, err)
+		return firstOf(failed, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ready := make(chan *matched)
@@ -319,7 +319,7 @@ func (p *pass) flow(ctx context.Context, source func(context.Context, func(*bloc
 			failed = p.step(ctx, b, func(m *matched) error { return p.hand(ctx, ready, m) })
 			return failed == nil
 		})
-		matching = cmpErr(failed, err)
+		matching = firstOf(failed, err)
 	}()
 	var writing error
 	for m := range ready {
@@ -329,7 +329,7 @@ func (p *pass) flow(ctx context.Context, source func(context.Context, func(*bloc
 	}
 	cancel()
 	<-done
-	return cmpErr(writing, matching)
+	return firstOf(writing, matching)
 }
 
 func (p *pass) hand(ctx context.Context, ready chan<- *matched, m *matched) error {
@@ -342,8 +342,8 @@ func (p *pass) hand(ctx context.Context, ready chan<- *matched, m *matched) erro
 	}
 }
 
-// cmpErr gives the error that came first in importance: a failed consumer makes its producer fail too.
-func cmpErr(first, second error) error {
+// firstOf gives the error that explains the other: a consumer that fails makes its producer fail too.
+func firstOf(first, second error) error {
 	if first != nil {
 		return first
 	}

@@ -124,3 +124,80 @@ func TestSecondImportChangesNothing(t *testing.T) {
 	run = f.load(strings.Replace(monday, "beta", "BETA", 1)+"A9,new,2026-05-05,\n", serverMap)
 	f.wantLedger(run, "7 = 1 inserted + 1 updated + 1 unchanged + 2 skipped + 2 rejected")
 }
+
+func (f *fixture) checksum() string {
+	f.t.Helper()
+	t, err := f.db.Table("server")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	sum, err := f.Checksum(f.t.Context(), t)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return sum
+}
+
+func TestUndoRestoresAndRefuses(t *testing.T) {
+	f := open(t, servers)
+	f.load(monday, serverMap)
+	before := f.checksum()
+	run := f.load(strings.ReplaceAll(monday, "alpha", "ALPHA")+"A9,new,2026-05-05,\nA10,new2,2026-05-05,\n", serverMap)
+	f.wantLedger(run, "8 = 2 inserted + 1 updated + 1 unchanged + 2 skipped + 2 rejected")
+	dry, err := f.Undo(t.Context(), importset.UndoRequest{Run: run.Number, DryRun: true, Actor: record.System})
+	if err != nil || dry.Removed != 2 || dry.Restored != 1 || dry.Refused != 0 {
+		t.Fatalf("dry run: %+v %v", dry, err)
+	}
+	done, err := f.Undo(t.Context(), importset.UndoRequest{Run: run.Number, Actor: record.System})
+	if err != nil || done.Removed != 2 || done.Restored != 1 || done.Refused != 0 {
+		t.Fatalf("undo: %+v %v", done, err)
+	}
+	if after := f.checksum(); after != before {
+		t.Error("the table is not what it was before the run")
+	}
+	if _, err := f.Undo(t.Context(), importset.UndoRequest{Run: run.Number, Actor: record.System}); err == nil {
+		t.Error("a run can be undone twice")
+	}
+}
+
+func TestUndoLeavesWhatChangedSince(t *testing.T) {
+	f := open(t, servers)
+	run := f.load(monday, serverMap)
+	table, err := f.db.Table("server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var edited string
+	for row, err := range f.Rows(t.Context(), run.Number, importset.Inserted) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		edited = row.Target
+	}
+	if _, _, err := f.db.As(record.System).Update(t.Context(), table, edited, []record.Assignment{{Field: "name", Value: record.Text("mine")}}); err != nil {
+		t.Fatal(err)
+	}
+	done, err := f.Undo(t.Context(), importset.UndoRequest{Run: run.Number, Actor: record.System})
+	if err != nil || done.Removed != 1 || done.Refused != 1 || done.List[0].Record != edited || done.List[0].Why != "changed since" {
+		t.Fatalf("undo: %+v %v", done, err)
+	}
+	r, err := f.db.As(record.System).Get(t.Context(), table, edited)
+	if err != nil || r.Get("name").Text != "mine" {
+		t.Errorf("the edited record is gone or altered: %v %v", r, err)
+	}
+}
+
+func TestRetryTouchesRejectedRowsOnly(t *testing.T) {
+	f := open(t, servers)
+	run := f.load(monday, serverMap)
+	mended := strings.Replace(serverMap, "installed: Installed", "installed: {sourceField: Installed, dateFormat: dd.MM.yyyy}", 1)
+	again, err := f.Retry(t.Context(), importset.RetryRequest{Run: run.Number, Maps: maps(t, mended), Actor: record.System})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wantLedger(again, "6 = 3 inserted + 0 updated + 0 unchanged + 2 skipped + 1 rejected")
+	stored, err := f.Run(t.Context(), run.Number)
+	if err != nil || stored.Ledger != again.Ledger || stored.Maps[0].Ledger != again.Ledger {
+		t.Errorf("stored %+v, want %+v (%v)", stored, again, err)
+	}
+}
