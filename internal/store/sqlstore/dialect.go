@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 )
 
@@ -20,6 +21,11 @@ type dialect struct {
 	element    func(column string, n int) string      // element of a JSON array, as text
 	inList     func(b *builder, sql string, t record.Type, values []string) string
 	inTuples   func(b *builder, exprs []string, columns []column, tuples []string) string
+	datePart   func(sql, unit string) string           // number of a part of a date; "" for no unit
+	floor      func(c *column, unit query.Unit) string // the same for two dates if and only if the unit is
+	midnight   func(c column) string                   // a date as a date-time
+	decimal    func(c column) string                   // a number, comparable with any
+	seconds    func(sql string) string                 // since 1970
 	minmax     func(fn, sql string, t record.Type) string
 	sum        string
 	most       int    // parameters a statement may have
@@ -90,6 +96,11 @@ func sqliteDialect() *dialect {
 		inList:   sqliteInList,
 		inTuples: sqliteInTuples,
 		minmax:   func(fn, sql string, t record.Type) string { return fn + "(" + sql + ")" },
+		datePart: sqliteDatePart,
+		floor:    sqliteFloor,
+		seconds:  func(sql string) string { return "unixepoch(" + sql + ")" },
+		midnight: sqliteMidnight,
+		decimal:  sqliteDecimal,
 		sum:      "hr_sum",
 		most:     32000,
 		encode: func(t record.Type, v record.Value) record.Value {
@@ -159,11 +170,18 @@ func postgresDialect() *dialect {
 			}
 			return fn + "(" + sql + ")"
 		},
-		sum:    "sum",
-		most:   65000,
-		first:  " NULLS FIRST",
-		last:   " NULLS LAST",
-		encode: func(_ record.Type, v record.Value) record.Value { return v },
+		datePart: postgresDatePart,
+		floor: func(c *column, unit query.Unit) string {
+			return "date_trunc('" + string(unit) + "', (" + c.sql + ")::timestamp)"
+		},
+		seconds:  func(sql string) string { return "extract(epoch FROM (" + sql + ")::timestamp)" },
+		midnight: asItIs,
+		decimal:  asItIs,
+		sum:      "sum",
+		most:     65000,
+		first:    " NULLS FIRST",
+		last:     " NULLS LAST",
+		encode:   func(_ record.Type, v record.Value) record.Value { return v },
 		decode: func(t record.Type) decoder {
 			switch t {
 			case record.Boolean:

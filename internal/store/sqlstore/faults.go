@@ -82,6 +82,10 @@ func (s *sqliteStore) fault(err error) *fault.Error {
 // SQLite the columns where the index is on plain columns.
 func conflict(t *record.Table, err error) *fault.Error {
 	f := fault.Wrap(fault.Conflict, err, "table %s has a record with the same key already", t.Name)
+	if strings.Contains(err.Error(), `_pkey"`) { // what PostgreSQL calls the index of a primary key
+		f.Msg = fmt.Sprintf("table %s has a record with the same %s already", t.Name, strings.Join(keyOf(t), ", "))
+		return f
+	}
 	for _, fields := range uniques(t) {
 		named := indexName(t, record.Index{Fields: fields, Unique: true})
 		columns := make([]string, len(fields))

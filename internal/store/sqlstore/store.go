@@ -5,6 +5,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 	"time"
 
@@ -86,10 +87,11 @@ func (s *Store) Write(ctx context.Context, durability record.Durability, fn func
 	}))
 }
 
-// inside gives errors of the database their meaning, and leaves those of the caller's function alone.
+// inside gives errors of the database their meaning, and leaves those that have one alone.
 func (s *Store) inside(err error) error {
-	if err == nil {
-		return nil
+	var known *fault.Error
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
 	if f := s.b.fault(err); f != nil {
 		return f

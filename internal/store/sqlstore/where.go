@@ -38,6 +38,10 @@ func (b *builder) where(n query.Node, depth int) (string, error) {
 		return b.all(foldEquals(n.Parts), " OR ", never, depth)
 	case *query.Term:
 		return b.term(n)
+	case *query.Related:
+		return b.related(n, depth)
+	case *query.Exists:
+		return b.exists(n, depth)
 	}
 	return "", fault.New(fault.Internal, "a condition of the unknown kind %T", n)
 }
@@ -375,30 +379,4 @@ func (b *builder) instanceOf(c column, class string) string {
 		}
 	}
 	return b.in(c, append([]string(nil), classes...))
-}
-
-func (b *builder) twoFields(c column, t *query.Term) (string, error) {
-	other, err := b.column(t.Values[0])
-	if err != nil {
-		return "", err
-	}
-	left, right := c.fold(), other.fold()
-	switch t.Op {
-	case query.SameAs:
-		return left + " = " + right, nil
-	case query.NotSameAs:
-		out := "(" + left + " <> " + right + " OR " + left + " IS NULL OR " + right + " IS NULL)"
-		for _, r := range []string{c.reached, other.reached} {
-			if r != "" {
-				out = "(" + r + " AND " + out + ")"
-			}
-		}
-		return out, nil
-	}
-	op := map[query.Op]string{query.GTField: " > ", query.LTField: " < ", query.GEField: " >= ", query.LEField: " <= "}[t.Op]
-	return left + op + right, nil
-}
-
-func (b *builder) dates(c column, t *query.Term) (string, error) {
-	return "", fault.New(fault.Internal, "the operator %s is not ready", t.Op)
 }

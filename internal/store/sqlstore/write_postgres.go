@@ -1,0 +1,193 @@
+package sqlstore
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+
+	"headrace/internal/core/record"
+)
+
+// copyFrom is how many rows make COPY, with its three round trips, faster than INSERT.
+const copyFrom = 16
+
+func (c *postgresConn) insert(ctx context.Context, l *layout, rows *record.Rows) error {
+	into := ident(physical(l.t)) + " (" + strings.Join(l.identifiers(), ", ") + ")"
+	if rows.Len() >= copyFrom {
+		if err := c.settle(); err != nil {
+			return err
+		}
+		_, err := c.pg.CopyFrom(ctx, newCopyReader(l, rows), "COPY "+into+" FROM STDIN")
+		return c.lost(err)
+	}
+	var sql strings.Builder
+	sql.WriteString("INSERT INTO " + into + " VALUES ")
+	var args []record.Value
+	w := len(l.fields)
+	for at := 0; at < len(rows.Values); at += w {
+		if at > 0 {
+			sql.WriteString(", ")
+		}
+		sql.WriteByte('(')
+		for i, v := range rows.Values[at : at+w] {
+			args = append(args, l.bound(i, v))
+		}
+		args = append(args, l.values...)
+		for i := range w + len(l.shared) {
+			if i > 0 {
+				sql.WriteString(", ")
+			}
+			sql.WriteString("$" + itoa(len(args)-w-len(l.shared)+i+1))
+		}
+		sql.WriteByte(')')
+	}
+	_, err := c.exec(ctx, sql.String(), args)
+	return err
+}
+
+// copyReader writes rows in the text format of COPY as they are asked for.
+type copyReader struct {
+	l      *layout
+	values []record.Value
+	tail   []byte // the shared columns and the end of the line, the same for every row
+	buf    []byte
+	from   int
+}
+
+func newCopyReader(l *layout, rows *record.Rows) *copyReader {
+	r := &copyReader{l: l, values: rows.Values}
+	for _, v := range l.values {
+		r.tail = append(r.tail, '\t')
+		r.tail = appendCopy(r.tail, v)
+	}
+	r.tail = append(r.tail, '\n')
+	return r
+}
+
+const copyChunk = 1 << 16
+
+// Read gives the next bytes.
+func (r *copyReader) Read(p []byte) (int, error) {
+	if r.from == len(r.buf) {
+		r.buf, r.from = r.buf[:0], 0
+		w := len(r.l.fields)
+		for len(r.values) > 0 && len(r.buf) < copyChunk {
+			for i, v := range r.values[:w] {
+				if i > 0 {
+					r.buf = append(r.buf, '\t')
+				}
+				r.buf = appendCopy(r.buf, r.l.bound(i, v))
+			}
+			r.buf = append(r.buf, r.tail...)
+			r.values = r.values[w:]
+		}
+		if len(r.buf) == 0 {
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, r.buf[r.from:])
+	r.from += n
+	return n, nil
+}
+
+// copyEscapes are the letters behind the backslash of the bytes that COPY reads as something else.
+var copyEscapes = [256]byte{'\t': 't', '\n': 'n', '\r': 'r', '\\': '\\'}
+
+func appendCopy(buf []byte, v record.Value) []byte {
+	if !v.Valid {
+		return append(buf, '\\', 'N')
+	}
+	from := 0
+	for i := 0; i < len(v.Text); i++ {
+		if e := copyEscapes[v.Text[i]]; e != 0 {
+			buf = append(buf, v.Text[from:i]...)
+			buf = append(buf, '\\', e)
+			from = i + 1
+		}
+	}
+	return append(buf, v.Text[from:]...)
+}
+
+// update is one statement: an array a field, joined by the key. It returns the places of the rows it wrote.
+func (c *postgresConn) update(ctx context.Context, l *layout, rows *record.Rows) ([]int, error) {
+	var arrays, names, set, match []string
+	args := l.arrays(rows.Values)
+	for i, f := range l.fields {
+		name, u := ident(columnOf(f)), "u.c"+itoa(i)
+		arrays = append(arrays, "$"+itoa(i+1)+"::"+pgCast(f.Type)+"[]")
+		names = append(names, "c"+itoa(i))
+		switch {
+		case i < l.keys:
+			match = append(match, "t."+name+" = "+u)
+		case i == l.keys && l.rev:
+			match = append(match, "("+u+" IS NULL OR t."+name+" = "+u+")")
+			set = append(set, name+" = coalesce(t."+name+", 0) + 1")
+		default:
+			set = append(set, name+" = "+u)
+		}
+	}
+	for i, f := range l.shared {
+		set = append(set, ident(columnOf(f))+" = $"+itoa(len(args)+i+1))
+	}
+	sql := "UPDATE " + ident(physical(l.t)) + " AS t SET " + strings.Join(set, ", ") + " FROM unnest(" + strings.Join(arrays, ", ") +
+		") WITH ORDINALITY AS u(" + strings.Join(names, ", ") + ", place) WHERE " + strings.Join(match, " AND ") + " RETURNING u.place"
+	written := make([]bool, rows.Len())
+	var bad error
+	err := c.query(ctx, sql, append(args, l.values...), func(row []record.Value) bool {
+		var place int
+		if place, bad = strconv.Atoi(row[0].Text); bad == nil {
+			written[place-1] = true
+		}
+		return bad == nil
+	})
+	if err == nil {
+		err = bad
+	}
+	if err != nil {
+		return nil, err
+	}
+	var stale []int
+	for i, w := range written {
+		if !w {
+			stale = append(stale, i)
+		}
+	}
+	return stale, nil
+}
+
+// arrays writes one array literal a field over all rows.
+func (l *layout) arrays(values []record.Value) []record.Value {
+	w := len(l.fields)
+	out := make([]record.Value, w)
+	var buf []byte
+	for i := range l.fields {
+		buf = append(buf[:0], '{')
+		for at := i; at < len(values); at += w {
+			if at > i {
+				buf = append(buf, ',')
+			}
+			if v := l.bound(i, values[at]); v.Valid {
+				buf = appendArrayText(buf, v.Text)
+			} else {
+				buf = append(buf, "NULL"...)
+			}
+		}
+		out[i] = record.Text(string(append(buf, '}')))
+	}
+	return out
+}
+
+func (c *postgresConn) delete(ctx context.Context, t *record.Table, keys []record.Value) (int, error) {
+	l := &layout{d: postgresDialect(), t: t}
+	var names, arrays []string
+	for i, k := range keyOf(t) {
+		f := t.Field(k)
+		l.fields = append(l.fields, f)
+		names = append(names, ident(columnOf(f)))
+		arrays = append(arrays, "$"+itoa(i+1)+"::"+pgCast(f.Type)+"[]")
+	}
+	sql := "DELETE FROM " + ident(physical(t)) + " WHERE (" + strings.Join(names, ", ") + ") IN (SELECT * FROM unnest(" + strings.Join(arrays, ", ") + "))"
+	n, err := c.exec(ctx, sql, l.arrays(keys))
+	return int(n), err
+}
