@@ -73,7 +73,7 @@ func TestEveryOptionIsDocumentedAsItIs(t *testing.T) {
 }
 
 func TestGzipBombIsRefused(t *testing.T) {
-	bomb := pack(strings.Repeat("\x00", 65<<20))
+	bomb := strings.Repeat(pack(strings.Repeat("\x00", 1<<20)), 66)
 	for _, c := range []struct {
 		o    format.Options
 		kind fault.Kind

@@ -14,7 +14,7 @@ import (
 func TestLaws(t *testing.T) {
 	long := strings.Repeat("x", 300<<10)
 	formattest.Run(t, csv.Format{}, formattest.Kind{
-		Large: 150_000, Memory: 16 << 20,
+		Large: 60_000, Memory: 2 << 20,
 		Spoiled: []formattest.Spoiled{
 			{Name: "too few cells", Doc: "a,b\n1,2\n3\n5,6\n", Rows: 3, Bad: 1, Code: "row_ragged", Line: 3},
 			{Name: "too many cells", Doc: "a,b\n1,2\n3,4,5\n5,6\n", Rows: 3, Bad: 1, Code: "row_ragged", Line: 3},

@@ -242,7 +242,7 @@ func (p *parser) compact(out *[]byte, depth, most int) error {
 			p.blank()
 		}
 		if open == '{' {
-			if err := p.verbatim(out); err != nil {
+			if err := p.quoted(out); err != nil {
 				return err
 			}
 			if p.blank() != ':' {
@@ -261,19 +261,34 @@ func (p *parser) compact(out *[]byte, depth, most int) error {
 func (p *parser) inner(out *[]byte, depth, most int) error {
 	switch p.blank() {
 	case '"':
-		return p.verbatim(out)
+		return p.quoted(out)
 	case 'n':
 		return p.word("null", out)
 	}
 	return p.value(out, depth, most)
 }
 
-// verbatim appends a string with its quotes and escapes.
-func (p *parser) verbatim(out *[]byte) error {
-	from := p.i
-	if _, err := p.text(); err != nil {
+// quoted appends a string with its quotes, its escapes only where JSON needs them: sources that escape more and sources
+// that escape less give the same text.
+func (p *parser) quoted(out *[]byte) error {
+	text, err := p.text()
+	if err != nil {
 		return err
 	}
-	*out = append(*out, p.b[from:p.i]...)
+	*out = append(*out, '"')
+	for len(text) > 0 {
+		n := plain(text)
+		*out = append(*out, text[:n]...)
+		if text = text[n:]; len(text) == 0 {
+			break
+		}
+		if i := bytes.IndexByte([]byte("\"\\\b\f\n\r\t"), text[0]); i >= 0 {
+			*out = append(*out, '\\', `"\bfnrt`[i])
+		} else {
+			*out = fmt.Appendf(*out, `\u%04x`, text[0])
+		}
+		text = text[1:]
+	}
+	*out = append(*out, '"')
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestLaws(t *testing.T) {
-	formattest.Run(t, xlsx.Format{}, formattest.Kind{Closed: true, Large: 10_000, Memory: 64 << 20})
+	formattest.Run(t, xlsx.Format{}, formattest.Kind{Closed: true, Large: 13_000, Memory: 1 << 20})
 }
 
 // book makes a workbook with cells by name.

@@ -1,6 +1,7 @@
 package xml
 
 import (
+	"bytes"
 	stdjson "encoding/json"
 	stdxml "encoding/xml"
 	"slices"
@@ -130,11 +131,13 @@ func repeated(elements []*element, name string) string {
 			all = append(all, e.json())
 		}
 	}
-	b, err := stdjson.Marshal(all)
-	if err != nil { // cannot happen for texts, arrays and maps
+	var b bytes.Buffer
+	enc := stdjson.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(all); err != nil { // cannot happen for texts, arrays and maps
 		return "[]"
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // json gives an element as a value of JSON: a text, or an object with the element's own text under "#text".
