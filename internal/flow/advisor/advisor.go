@@ -217,10 +217,13 @@ func warningsOf(a, full Answers) []Note {
 	return found
 }
 
-// unknownsOf lists the capabilities that this row looks at and nobody knows.
+// unknownsOf lists the capabilities that this row misses and nobody knows.
 func unknownsOf(v verdict, full Answers) []string {
 	var found []string
 	for _, c := range v.contenders {
+		if c.need.holds(full) {
+			continue
+		}
 		for _, key := range c.need.keys() {
 			if full[key] == unknown && !slices.Contains(found, key) {
 				found = append(found, key)

@@ -33,7 +33,7 @@ func (a Answers) Check() error {
 			return err
 		}
 	}
-	if c, found := a.contradiction(); found {
+	if c, found := a.classified().contradiction(); found {
 		return c.fault(a)
 	}
 	for _, key := range []string{"initiator", "operation"} {

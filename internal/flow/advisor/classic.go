@@ -1,6 +1,9 @@
 package advisor
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Classic decides by the article's two pictures to the letter, their defects included: the first picture gives the
 // way, the second the preferences. Nothing is scored. The fault is that of Check.
@@ -10,17 +13,25 @@ func Classic(a Answers) (Result, error) {
 	}
 	full, assumed := a.completed()
 	r := Result{Assumed: assumed, Texts: textsOf(full), full: full}
-	for _, l := range picture1 {
-		if l.when.holds(full) {
-			r.take(l)
-		}
-	}
-	for _, c := range picture2 {
-		if c.when.holds(full) {
-			r.Preferences = append(r.Preferences, Preference{c.id, c.pattern, c.way})
-		}
+	r.take(leafOf(full))
+	for _, c := range cellsOf(full) {
+		r.Preferences = append(r.Preferences, Preference{c.id, c.pattern, c.way})
 	}
 	return r.withoutNil(), nil
+}
+
+// leafOf finds where completed answers end in the first picture; its leaves exclude each other.
+func leafOf(full Answers) leaf {
+	for _, l := range picture1 {
+		if l.when.holds(full) {
+			return l
+		}
+	}
+	return leaf{}
+}
+
+func cellsOf(full Answers) []cell {
+	return slices.DeleteFunc(slices.Clone(picture2), func(c cell) bool { return !c.when.holds(full) })
 }
 
 func (r *Result) take(l leaf) {

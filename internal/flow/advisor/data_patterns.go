@@ -226,7 +226,7 @@ var effects = []effect{
 	{"D", on("deletes=absent"), "P3 P5 P7", -20, false, "does not show what is absent"},
 	{"D", on("deletes=event"), "P1 P2 P4 P7", -20, false, "does not see delete events"},
 	{"R", on("rate-window=exceeded"), "P3 P4", -50, false, "their rate limits outlast the time window"},
-	{"Z", on("zone=behind-firewall"), "P1 P2 P3 P4 P9", -10, false, "needs an agent inside that dials out"},
+	{"Z", on("zone=behind-firewall"), "P1 P2 P3 P4 P9", -10, false, "needs a relay inside that dials out"},
 	{"Z", on("zone=air-gap"), "P2 P3 P4 P5 P6 P7 P8 P10 P11", -100, true, "no route across the air gap"},
 	{"P", on("personal-data=personal,regulated"), "P7 P10", -100, true, "personal data may not go by email"},
 	{"Y", on("payload=binaries"), "P2 P7 P8 P10", -30, false, "binaries do not belong in databases or emails"},
@@ -279,7 +279,7 @@ var advices = []advice{
 	{"R", on("rate-window=exceeded"), "read a database or a file instead, or run at night"},
 	{"W", on("time-window=windows"), "give the schedule a calendar that survives the change of summer time"},
 	{"W", on("time-window=freeze-periods"), "give the schedule a calendar with the freeze periods"},
-	{"Z", on("zone=behind-firewall"), "let the inside party dial out; where we pull, put an agent inside"},
+	{"Z", on("zone=behind-firewall"), "let the inside party dial out; where we pull, put a relay inside"},
 	{"Z", on("zone=air-gap"), "carry files on media, or through a diode"},
 	{"Q", on("authentication=basic,none"), "put a gateway before it, IP lists, short-lived credentials"},
 	{"P", on("personal-data=personal,regulated"), "fewest fields, masked and kept short in staging, encrypted; keep those fields out of email and SQL access"},
@@ -310,10 +310,10 @@ var unlocks = []unlock{
 		"a scheduled report, saved or mailed as CSV", "a read-only replica or view of its database", "a file export by its owner",
 		"an API licence", "its owner pushes to us"}},
 	{"A10", on("initiator=app operation=create"), "the app cannot send", []string{
-		"we pull instead: database, file or API", "its report mailer", "a small agent beside the app that posts files", "a trigger in its database"}},
+		"we pull instead: database, file or API", "its report mailer", "a small program beside the app that posts files", "a trigger in its database"}},
 	{"A13", on("initiator=app operation=read"), "the app cannot read us", []string{
 		"an ODBC or JDBC driver on its host", "we write files or tables for it", "someone schedules an export"}},
 	{"Z", on("zone=behind-firewall,air-gap"), "a capability may exist, but not the route", []string{
-		"an agent in that zone that only dials out", "an allow-list", "a VPN or private link", "let the inside party dial"}},
+		"a relay in that zone that only dials out", "an allow-list", "a VPN or private link", "let the inside party dial"}},
 	{"A", on("authority=both"), "two masters of one field", []string{"settle for each field who is the master"}},
 }

@@ -6,17 +6,30 @@ import (
 	"strings"
 )
 
-// Next finds the question to ask: the first whose answer can still change the result. With none left it says false.
-// Whoever skips a question answers it unknown.
-func Next(a Answers) (Question, bool) {
-	open := openQuestions(a)
+// asker chooses questions for one way of deciding.
+type asker struct {
+	wanted    func(full Answers) []string // keys of capabilities in the order of asking
+	signature func(a Answers) string      // what the person who asks cares about
+}
+
+// Next finds the question to ask: the first whose answer can still change the result of Advise. With none left it
+// says false. Whoever skips a question answers it unknown.
+func Next(a Answers) (Question, bool) { return asker{wantedByRow, signature}.next(a) }
+
+// NextClassic is Next for Classic.
+func NextClassic(a Answers) (Question, bool) {
+	return asker{wantedByLeaf, classicSignature}.next(a)
+}
+
+func (k asker) next(a Answers) (Question, bool) {
+	open := k.open(a)
 	for _, q := range open {
-		if required := q.Key == "initiator" || q.Key == "operation"; required || matters(a, q) {
+		if required := q.Key == "initiator" || q.Key == "operation"; required || k.matters(a, q) {
 			return q, true
 		}
 	}
 	for _, q := range open {
-		if mattersWith(a, q, open) {
+		if k.mattersWith(a, q, open) {
 			return q, true
 		}
 	}
@@ -48,16 +61,11 @@ func Outlooks(a Answers, q Question) []Outlook {
 	return all
 }
 
-// openQuestions lists what was not answered, in the order of asking: the situation first, then capabilities as the
-// matching row ranks them, so that a yes to the best way makes the others needless, then the rest.
-func openQuestions(a Answers) []Question {
+// open lists what was not answered, in the order of asking: the situation first, then the capabilities wanted, then
+// the rest.
+func (k asker) open(a Answers) []Question {
 	full, _ := a.completed()
-	var wanted []string
-	for _, r := range matching(full) {
-		for _, c := range r.ranked {
-			wanted = append(wanted, c.need.keys()...)
-		}
-	}
+	wanted := k.wanted(full)
 	var open []Question
 	for _, q := range questions {
 		if _, answered := a[q.Key]; !answered && !q.number {
@@ -79,14 +87,14 @@ func openQuestions(a Answers) []Question {
 }
 
 // matters says whether two answers to q lead to different results when all else stays as it is.
-func matters(a Answers, q Question) bool {
+func (k asker) matters(a Answers, q Question) bool {
 	seen := ""
 	for _, value := range q.Values {
 		changed, sound := a.with(q.Key, value)
 		if !sound {
 			continue
 		}
-		s := signature(changed)
+		s := k.signature(changed)
 		if seen != "" && s != seen {
 			return true
 		}
@@ -97,16 +105,31 @@ func matters(a Answers, q Question) bool {
 
 // mattersWith says whether q can matter together with one more answer, as when volume moves an API below a file
 // that nobody has asked about yet.
-func mattersWith(a Answers, q Question, open []Question) bool {
+func (k asker) mattersWith(a Answers, q Question, open []Question) bool {
 	return slices.ContainsFunc(open, func(other Question) bool {
 		return other.Key != q.Key && slices.ContainsFunc(other.Values, func(value string) bool {
 			changed, sound := a.with(other.Key, value)
-			return sound && matters(changed, q)
+			return sound && k.matters(changed, q)
 		})
 	})
 }
 
-// signature is what an asker cares about: the row, the first choice, and the text rules that shape how it is built.
+// wantedByRow orders capabilities as the matching row ranks them, so that a yes to the best way makes the others
+// needless.
+func wantedByRow(full Answers) []string {
+	var keys []string
+	for _, c := range judge(full).row.ranked {
+		keys = append(keys, c.need.keys()...)
+	}
+	return keys
+}
+
+// wantedByLeaf orders them as the first picture does: where nothing is known its last leaf holds, which names all.
+func wantedByLeaf(full Answers) []string {
+	return leafOf(full).when.keys()
+}
+
+// signature is the row, the first choice, and the text rules on the trigger, which shape how it is built.
 func signature(a Answers) string {
 	full, _ := a.completed()
 	v := judge(full)
@@ -115,17 +138,28 @@ func signature(a Answers) string {
 		words[2] = best.pattern
 	}
 	for _, x := range textRules {
-		if slices.ContainsFunc(x.when.keys(), func(key string) bool { return key == "frequency" }) && x.when.holds(full) {
+		if slices.Contains(x.when.keys(), "frequency") && x.when.holds(full) {
 			words = append(words, x.id)
 		}
 	}
 	return strings.Join(words, " ")
 }
 
+func classicSignature(a Answers) string {
+	full, _ := a.completed()
+	words := []string{leafOf(full).id}
+	for _, c := range cellsOf(full) {
+		words = append(words, c.id)
+	}
+	return strings.Join(words, " ")
+}
+
+// openOf names the questions that alone could change the advice.
 func openOf(a Answers) []string {
+	k := asker{wantedByRow, signature}
 	var keys []string
-	for _, q := range openQuestions(a) {
-		if matters(a, q) {
+	for _, q := range k.open(a) {
+		if k.matters(a, q) {
 			keys = append(keys, q.Key)
 		}
 	}

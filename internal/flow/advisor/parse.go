@@ -83,9 +83,6 @@ func (f *answersFile) take(entry *ast.MappingValueNode) error {
 	if notes[key] {
 		return nil
 	}
-	if f.at[key] != nil {
-		return f.place(here, fault.New(fault.Invalid, "%s is answered twice", key).WithHint("keep one of them; the first is on line %d", f.at[key].Line))
-	}
 	scalar, ok := entry.Value.(ast.ScalarNode)
 	if !ok {
 		return f.place(entry.Value.GetToken().Position, fault.New(fault.Invalid, "%s: an answer is one word", key).WithHint("write %s: value", key))

@@ -30,7 +30,8 @@ type block struct {
 	cells   [][]record.Value
 	errs    map[int]*format.RowError
 	payload []string
-	old     []prior // what an earlier pass made of the rows, in later passes
+	old     []prior   // what an earlier pass made of the rows, in later passes
+	planned []planRow // what a plan says of the rows, when one is applied
 }
 
 // prior is what a row has come to already: by earlier maps, and, when it is tried again, by this one.
@@ -68,6 +69,9 @@ func (b *block) cut(n int) (head, tail *block) {
 	h.payload, t.payload = b.payload[:n], b.payload[n:]
 	if b.old != nil {
 		h.old, t.old = b.old[:n], b.old[n:]
+	}
+	if b.planned != nil {
+		h.planned, t.planned = b.planned[:n], b.planned[n:]
 	}
 	t.first += int64(n)
 	t.errs = nil

@@ -47,19 +47,20 @@ func digestText(sum uint64) string { return strconv.FormatUint(sum, 16) }
 func (im *importer) begin(ctx context.Context, signature string) error {
 	src := &im.req.Source
 	im.book = &book{im: im}
+	formatName := src.formatName()
 	return im.db.As(im.req.Actor).Write(ctx, func(w *record.Writer) error {
 		number, err := im.nextNumber(ctx, w.Tx())
 		if err != nil {
 			return err
 		}
 		im.run_ = &Run{Number: number, State: Running, Source: src.Name, Target: im.req.Maps[0].TargetTable, Started: w.Now(),
-			Format: src.Format.Info().Name, Columns: im.column}
+			Format: formatName, Columns: im.column}
 		set := record.NewRecord(im.db.Catalog().Table(SetTable))
 		im.book.set = set
 		for name, v := range map[string]string{"run": strconv.FormatInt(number, 10), "number": fmt.Sprintf("ISET%07d", 10000+number), "state": string(Running),
 			"source": src.Name, "source_size": strconv.FormatInt(src.Size, 10), "format": im.run_.Format, "options": mustJSON(src.Options),
 			"columns": mustJSON(im.column), "target_table": im.run_.Target, "maps": mustJSON(im.req.Maps), "signature": signature, "pass": "0",
-			"next_row": "0", "digest": "0", "started": w.Now().Format(record.DateTimeLayout), "owner": owner(), "plan": im.req.plan} {
+			"next_row": "0", "digest": "0", "started": w.Now().Format(record.DateTimeLayout), "owner": owner(), "plan": im.planName()} {
 			set.Set(name, record.Value{Text: v, Valid: v != ""})
 		}
 		if err := insertBook(ctx, w, set, im.run_.Ledger); err != nil {
@@ -78,6 +79,13 @@ func (im *importer) begin(ctx context.Context, signature string) error {
 		}
 		return nil
 	})
+}
+
+func (im *importer) planName() string {
+	if im.plan == nil {
+		return ""
+	}
+	return im.plan.name
 }
 
 // insertBook inserts a book-keeping record: stamped, without rules or change rows.

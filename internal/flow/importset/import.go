@@ -32,8 +32,6 @@ type Request struct {
 	Actor    record.Actor      // on whose behalf
 	Progress func(*Run)        // called after every batch, on the importing goroutine; may be nil
 	Notes    func(note string) // told what the reader decided about the source; may be nil
-
-	plan string // the plan that is being applied
 }
 
 // Import runs an import to its end. When it returns an error after the run began, the Run is returned too: halted, and
@@ -82,8 +80,9 @@ type importer struct {
 	began  time.Time
 	before time.Duration // time that earlier attempts took
 	most   atomic.Int64
-	column []string // columns of staging so far
-	maps   []MapRun // of the run that is resumed
+	column []string    // columns of staging so far
+	maps   []MapRun    // of the run that is resumed
+	plan   *planReader // the plan that is applied; nil when a source is imported
 }
 
 func (im *importer) run(ctx context.Context) (*Run, error) {
@@ -95,29 +94,40 @@ func (im *importer) run(ctx context.Context) (*Run, error) {
 	if !ok {
 		return nil, blocks.err()
 	}
-	for _, note := range first.header.Notes {
-		if im.req.Notes != nil {
-			im.req.Notes(note)
-		}
-	}
-	m, err := im.req.Source.compile(ctx, im.req.Maps[0], first.header.Columns, im.target(0))
+	maps, err := im.compileAll(ctx, first.header)
 	if err != nil {
 		return nil, err
-	}
-	for k, def := range im.req.Maps[1:] { // a mistake in a later map must show before anything is written
-		if _, err := im.req.Source.compile(ctx, def, first.header.Columns, im.target(k+1)); err != nil {
-			return nil, err
-		}
 	}
 	if err := im.open(ctx, first.header); err != nil {
 		return nil, err
 	}
-	s := im.Service
-	s.active.Store(im.run_.Number, true)
-	defer s.active.Delete(im.run_.Number)
-	err = im.passes(ctx, m, first, blocks)
+	im.active.Store(im.run_.Number, true)
+	defer im.active.Delete(im.run_.Number)
+	err = im.passes(ctx, maps[0], first, blocks)
 	stop()
 	return im.run_, im.close(ctx, err)
+}
+
+// compileAll readies the maps for the source's columns: a mistake in any must show before anything is written.
+func (im *importer) compileAll(ctx context.Context, h *format.Header) ([]*transform.Map, error) {
+	for _, note := range h.Notes {
+		if im.req.Notes != nil {
+			im.req.Notes(note)
+		}
+	}
+	maps := make([]*transform.Map, len(im.req.Maps))
+	for k, def := range im.req.Maps {
+		var err error
+		if im.plan != nil {
+			maps[k], err = transform.Compile(def, h.Columns, im.target(k))
+		} else {
+			maps[k], err = im.req.Source.compile(ctx, def, h.Columns, im.target(k))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return maps, nil
 }
 
 func (im *importer) target(k int) *record.Table {
@@ -195,8 +205,11 @@ func produce(ctx context.Context, make_ func(ctx context.Context, emit func(*blo
 	return s, func() { cancel(); <-s.done }
 }
 
-// read starts reading the source.
+// read starts reading the source, or the plan.
 func (im *importer) read(ctx context.Context) (*stream, func()) {
+	if im.plan != nil {
+		return produce(ctx, im.plan.blocks)
+	}
 	return produce(ctx, func(ctx context.Context, emit func(*block) bool) error {
 		r := &blockReader{rows: im.req.Source.Rows(ctx), most: &im.most, clock: time.Now}
 		return r.each(ctx, emit)
@@ -206,6 +219,9 @@ func (im *importer) read(ctx context.Context) (*stream, func()) {
 // open finds the unfinished run that this import resumes, or begins a new one.
 func (im *importer) open(ctx context.Context, h *format.Header) error {
 	signature := im.req.Source.signature(im.req.Maps)
+	if im.plan != nil {
+		signature = im.plan.signature
+	}
 	im.column = h.Columns
 	if !im.req.Restart {
 		old, err := im.unfinished(ctx, signature)
@@ -271,7 +287,14 @@ func (im *importer) pass(k int, m *transform.Map) *pass {
 	x := newMatcher(m)
 	c := im.db.Catalog()
 	p := &pass{im: im, k: k, x: x, w: &writer{x: x, rows: c.Table(RowTable), fence: c.Table(FenceTable), moves: -1}, sequential: x.seen == nil && len(m.Key) > 0}
-	x.earlier = p.earlier
+	x.earlier = func(ctx context.Context, row int64) (string, int64, error) {
+		cells, line, err := p.earlier(ctx, row)
+		return x.keyOf(cells), line, err
+	}
+	if im.plan != nil {
+		p.sequential = true
+		x.vet, x.newID = x.asPlanned, plannedID
+	}
 	return p
 }
 
@@ -364,13 +387,40 @@ func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error) er
 	}
 	var m *matched
 	err = p.im.db.Store().Read(ctx, func(tx record.Tx) error {
-		m, err = p.x.match(ctx, tx, todo, nil)
+		m, err = p.matchAll(ctx, tx, todo)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return hand(m)
+}
+
+// matchAll matches a block. What a plan leaves for another round is matched at once, against what it would have written.
+func (p *pass) matchAll(ctx context.Context, tx record.Tx, b *block) (*matched, error) {
+	m, err := p.x.match(ctx, tx, b, nil)
+	if err != nil || p.x.after == nil {
+		return m, err
+	}
+	if err := p.x.after(m); err != nil {
+		return nil, err
+	}
+	for len(m.deferred) > 0 {
+		rows := m.deferred
+		next, err := p.x.match(ctx, tx, b, rows)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.x.after(next); err != nil {
+			return nil, err
+		}
+		for _, i := range rows {
+			m.out[i] = next.out[i]
+			copy(p.x.rowValues(m, i), p.x.rowValues(next, i))
+		}
+		m.created, m.deferred = append(m.created, next.created...), next.deferred
+	}
+	return m, nil
 }
 
 // replay cuts off the rows of a block that an earlier attempt has done, after making sure that they are the same rows.

@@ -46,14 +46,15 @@ type matched struct {
 // matcher decides the fates of rows against the target. It belongs to one goroutine.
 type matcher struct {
 	m       *transform.Map
-	seen    *seen // nil when rows with equal keys are all applied
-	earlier func(ctx context.Context, row int64) (cells []record.Value, line int64, err error)
-	overlay func(key string) (planned, bool) // what a plan would have written before; nil outside plans
-	wouldBe transform.Finder                 // records that a plan would have created; nil outside plans
-	vet     func(m *matched, i int)          // may turn an outcome into a refusal; nil when nothing is planned
-	newID   func(m *matched, i int) string   // gives the ids of new records; nil draws them
-	fields  []string                         // what is read of the target
-	header  *format.Header                   // what the map is bound to
+	seen    *seen                                                                    // nil when rows with equal keys are all applied
+	earlier func(ctx context.Context, row int64) (key string, line int64, err error) // of a row before the block
+	overlay func(key string) (planned, bool)                                         // what a plan would have written before; nil outside plans
+	wouldBe transform.Finder                                                         // records that a plan would have created; nil outside plans
+	vet     func(m *matched, i int)                                                  // may turn an outcome into a refusal; nil when nothing is planned
+	newID   func(m *matched, i int) string                                           // gives the ids of new records; nil draws them
+	after   func(m *matched) error                                                   // sees every matched block of a plan; nil outside plans
+	fields  []string                                                                 // what is read of the target
+	header  *format.Header                                                           // what the map is bound to
 }
 
 // planned is a record as a plan would leave it.
@@ -82,11 +83,14 @@ type wanted struct {
 // round is one matching of rows with distinct keys.
 type round struct {
 	*matched
-	waiting map[string]int32 // key -> position in wants
+	waiting map[string]int32 // key -> position in wants, or settled
 	wants   []wanted
 	groups  map[string]*record.Keys
 	key     []record.Value
 }
+
+// settled marks a key that waits for nothing; rows with it have to wait for the next round all the same.
+const settled = -1
 
 // match decides the fates of the rows of b; only those listed in rows, unless rows is nil. Rows whose fate does not need
 // the target get it at once; the others are looked up together. Where rows with equal keys are all applied, the later
@@ -152,6 +156,7 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 		if x.overlay != nil {
 			if p, ok := x.overlay(key); ok {
 				r.out[i] = x.compare(values, p)
+				r.waiting[key] = settled
 				return nil
 			}
 		}
@@ -266,24 +271,23 @@ func (x *matcher) duplicate(ctx context.Context, b *block, i int, values []recor
 		Value: record.Clip(values[x.m.Key[0]].Text), Msg: fmt.Sprintf("%s is on line %d already", x.m.KeyText(values), firstLine)}}, nil
 }
 
-// sameKey reads an earlier row again and compares its key: the hash alone could be mistaken.
+// sameKey compares the key of an earlier row: the hash alone could be mistaken.
 func (x *matcher) sameKey(ctx context.Context, b *block, row int64, key string) (bool, int64, error) {
-	var cells []record.Value
-	var line int64
 	if at := b.find(row); at >= 0 {
-		cells, line = b.cells[at], b.lines[at]
-	} else {
-		var err error
-		if cells, line, err = x.earlier(ctx, row); err != nil {
-			return false, 0, err
-		}
+		return x.keyOf(b.cells[at]) == key, b.lines[at], nil
 	}
+	had, line, err := x.earlier(ctx, row)
+	return err == nil && had == key, line, err
+}
+
+// keyOf maps cells as far as their key; "" when it cannot be read.
+func (x *matcher) keyOf(cells []record.Value) string {
 	values := make([]record.Value, len(x.m.Fields))
 	if _, keyed := x.m.Row(cells, values); !keyed {
-		return false, 0, nil
+		return ""
 	}
 	parts, _ := x.m.KeyOf(values, nil)
-	return keyText(parts) == key, line, nil
+	return keyText(parts)
 }
 
 // ask adds a key to the look-ups. Partly empty keys that leave out their empty parts are looked up apart, one group for
@@ -332,7 +336,7 @@ func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
 					r.key[n] = record.Null
 				}
 			}
-			if at, ok := r.waiting[keyText(r.key)]; ok {
+			if at, ok := r.waiting[keyText(r.key)]; ok && at != settled {
 				x.found(r.matched, &r.wants[at], row)
 			}
 		}

@@ -184,6 +184,13 @@ func (p *pass) fromStaging(ctx context.Context) error {
 				b = &block{first: row.Row}
 			}
 			b.take(row)
+			if p.im.plan != nil {
+				planned, err := p.im.plan.next(ctx)
+				if err != nil {
+					return err
+				}
+				b.planned = append(b.planned, planned)
+			}
 			if b.len() >= int(p.im.most.Load()) {
 				if !emit(b) {
 					return ctx.Err()
@@ -235,27 +242,40 @@ const mostLines = 5
 
 // Reasons groups the skipped and rejected rows of a run by cause, the largest group first.
 func (s *Service) Reasons(ctx context.Context, run int64) ([]*Group, error) {
-	var groups []*Group
-	at := map[string]*Group{}
+	g := groups{at: map[string]*Group{}}
 	for row, err := range s.Rows(ctx, run, Skipped, Rejected) {
 		if err != nil {
 			return nil, err
 		}
-		if row.Reject == nil {
-			continue
-		}
-		key := row.Fate.String() + "\x00" + row.Reject.Code + "\x00" + row.Reject.Column
-		g := at[key]
-		if g == nil {
-			g = &Group{Fate: row.Fate.String(), Reason: row.Reject.Code, Column: row.Reject.Column, Example: row.Reject}
-			at[key] = g
-			groups = append(groups, g)
-		}
-		g.Rows++
-		if len(g.Lines) < mostLines {
-			g.Lines = append(g.Lines, row.Line)
+		if row.Reject != nil {
+			g.add(row.Fate, row.Reject, row.Line)
 		}
 	}
-	slices.SortStableFunc(groups, func(a, b *Group) int { return int(b.Rows - a.Rows) })
-	return groups, nil
+	return g.sorted(), nil
+}
+
+// groups gathers rows by cause.
+type groups struct {
+	list []*Group
+	at   map[string]*Group
+}
+
+func (gs *groups) add(fate Fate, reject *transform.Reject, line int64) {
+	key := fate.String() + "\x00" + reject.Code + "\x00" + reject.Column
+	g := gs.at[key]
+	if g == nil {
+		g = &Group{Fate: fate.String(), Reason: reject.Code, Column: reject.Column, Example: reject}
+		gs.at[key] = g
+		gs.list = append(gs.list, g)
+	}
+	g.Rows++
+	if len(g.Lines) < mostLines {
+		g.Lines = append(g.Lines, line)
+	}
+}
+
+// sorted gives the groups, the largest first.
+func (gs *groups) sorted() []*Group {
+	slices.SortStableFunc(gs.list, func(a, b *Group) int { return int(b.Rows - a.Rows) })
+	return gs.list
 }

@@ -21,6 +21,8 @@ type Source struct {
 	Open    func(ctx context.Context) (io.ReadCloser, error)
 	Format  format.Format
 	Options format.Options
+
+	planned string // name of the format, when the rows come out of a plan
 }
 
 // Rows opens the source and yields its rows.
@@ -44,9 +46,17 @@ func (s *Source) Rows(ctx context.Context) iter.Seq2[*format.Row, error] {
 	}
 }
 
+// formatName is the name of the source's format; a plan carries only that.
+func (s *Source) formatName() string {
+	if s.Format == nil {
+		return s.planned
+	}
+	return s.Format.Info().Name
+}
+
 // signature tells two imports apart that must not resume each other.
 func (s *Source) signature(defs []transform.Def) string {
-	sum := sha256.Sum256([]byte(mustJSON([]any{s.Name, s.Format.Info().Name, s.Options, defs})))
+	sum := sha256.Sum256([]byte(mustJSON([]any{s.Name, s.formatName(), s.Options, defs})))
 	return hex.EncodeToString(sum[:16])
 }
 

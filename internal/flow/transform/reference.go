@@ -168,3 +168,28 @@ func (m *Map) Forget() {
 		}
 	}
 }
+
+// Lookup is a field of a table by which a map looks records up.
+type Lookup struct {
+	Table, Field string
+	Fold         bool
+}
+
+// Lookups lists the look-ups that a map makes in the tables it refers to.
+func Lookups(def Def, c *record.Catalog) []Lookup {
+	target := c.Table(def.TargetTable)
+	if target == nil {
+		return nil
+	}
+	var out []Lookup
+	for i := range def.Fields {
+		f := target.Field(def.Fields[i].Target)
+		if f == nil || f.Type != record.Reference || f.Reference == "" {
+			continue
+		}
+		if r, err := newReferences(target, f, def.Fields[i].ReferenceValueField); err == nil {
+			out = append(out, Lookup{Table: r.table.Name, Field: r.field, Fold: r.fold})
+		}
+	}
+	return out
+}
