@@ -31,6 +31,7 @@ type App struct {
 	DB      *record.DB
 	Imports *importset.Service
 	store   record.Store
+	scratch string // folder that goes when the App is closed
 }
 
 // databaseFile is the embedded store inside the data folder.
@@ -76,8 +77,29 @@ func makeFolder(path string) error {
 	return fault.Wrap(fault.Unavailable, err, "the data folder %s cannot be made", path)
 }
 
+// Scratch opens the product over an empty store that goes away when it is closed: to try out what would happen where
+// there is nothing yet.
+func Scratch(ctx context.Context) (*App, error) {
+	dir, err := os.MkdirTemp("", "headrace-scratch-*")
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "there is no room for a temporary folder").WithHint("TMPDIR names another folder")
+	}
+	a, err := Open(ctx, Config{Data: dir})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	a.scratch = dir
+	return a, nil
+}
+
 // Close ends the services and closes the store.
-func (a *App) Close() error { return a.store.Close() }
+func (a *App) Close() error {
+	err := a.store.Close()
+	if a.scratch != "" {
+		err = errors.Join(err, os.RemoveAll(a.scratch))
+	}
+	return err
+}
 
 // Formats lists the formats, the more particular first.
 func Formats() []format.Format {

@@ -25,6 +25,9 @@ func (s *Service) Apply(ctx context.Context, req ApplyRequest) (run *Run, err er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, plan.close()) }()
+	if err := s.makeMissing(ctx, req.Actor, plan.head.Tables); err != nil {
+		return nil, err
+	}
 	for _, def := range plan.head.Maps {
 		if _, err := s.db.Table(def.TargetTable); err != nil {
 			return nil, err
@@ -33,6 +36,19 @@ func (s *Service) Apply(ctx context.Context, req ApplyRequest) (run *Run, err er
 	im := &importer{Service: s, plan: plan, req: Request{Maps: plan.head.Maps, Actor: req.Actor, Progress: req.Progress, Restart: req.Restart,
 		Source: Source{Name: plan.head.Source, Size: plan.head.Size, Options: plan.head.Options, planned: plan.head.Format}}}
 	return im.run(ctx)
+}
+
+// makeMissing makes the tables of a plan that are not there yet.
+func (s *Service) makeMissing(ctx context.Context, actor record.Actor, tables []record.Table) error {
+	for _, t := range tables {
+		if s.db.Catalog().Table(t.Name) != nil {
+			continue
+		}
+		if _, err := s.db.Define(ctx, actor, false, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // plannedID gives a new record the id that the plan drew for it.

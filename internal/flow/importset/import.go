@@ -28,6 +28,7 @@ func New(db *record.DB) *Service { return &Service{db: db} }
 type Request struct {
 	Source   Source
 	Maps     []transform.Def
+	Tables   []record.Table    // kept in a saved plan: tables to be made before it is applied; else not looked at
 	Restart  bool              // begin anew even when an unfinished run could be resumed
 	Actor    record.Actor      // on whose behalf
 	Progress func(*Run)        // called after every batch, on the importing goroutine; may be nil

@@ -163,7 +163,7 @@ func (pl *planner) begin(k int, h *format.Header) error {
 	}
 	src := &pl.im.req.Source
 	return pl.file.begin(planHead{Version: planVersion, Source: src.Name, Size: src.Size, Format: src.formatName(), Options: src.Options,
-		Columns: h.Columns, Maps: pl.im.req.Maps, Made: pl.im.db.Now().Format(time.RFC3339), ID: record.NewID()})
+		Columns: h.Columns, Maps: pl.im.req.Maps, Tables: pl.im.req.Tables, Made: pl.im.db.Now().Format(time.RFC3339), ID: record.NewID()})
 }
 
 // watch makes a pass see what the plan would have written so far.

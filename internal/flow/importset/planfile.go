@@ -12,6 +12,7 @@ import (
 
 	"headrace/internal/connect/format"
 	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
 	"headrace/internal/flow/transform"
 )
 
@@ -30,6 +31,7 @@ type planHead struct {
 	Options format.Options  `json:"options,omitempty"`
 	Columns []string        `json:"columns"`
 	Maps    []transform.Def `json:"maps"`
+	Tables  []record.Table  `json:"tables,omitempty"` // made by Apply where they are missing
 }
 
 // planRow is what a plan says of one row. Cells are only on the first map's rows.
