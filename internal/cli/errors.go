@@ -45,6 +45,10 @@ type errorBody struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+func bodyOf(err error) *errorBody {
+	return &errorBody{Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: fault.HintOf(err)}
+}
+
 // fail tells an error: to people always, in the envelope where one was asked for.
 func (c *console) fail(err error) {
 	fmt.Fprintf(c.err, "headrace: %s %s\n", c.paint(red, "error:"), err.Error())
@@ -56,12 +60,11 @@ func (c *console) fail(err error) {
 	if output == "" {
 		output = c.given.Output
 	}
-	if output != "json" && output != "yaml" {
+	if output != "json" && output != "yaml" || c.enveloped {
 		return
 	}
-	body := &errorBody{Kind: fault.KindOf(err).String(), Message: err.Error(), Hint: hint}
 	c.settings.Output = output
-	if err := c.writeEnvelope(envelope{Command: c.verb, Result: c.partial, Error: body}); err != nil {
+	if err := c.writeEnvelope(envelope{Command: c.verb, Result: c.partial, Error: bodyOf(err)}); err != nil {
 		fmt.Fprintln(c.err, "headrace:", err)
 	}
 }

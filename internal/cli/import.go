@@ -22,6 +22,8 @@ type importOptions struct {
 	maps    mapFlags
 	restart bool
 	save    string
+	plan    bool
+	changes bool // exit code 5 when a plan has some
 }
 
 func (c *console) importCommand() *cobra.Command {
@@ -40,7 +42,10 @@ bytes resumes its unfinished run.`,
 	o.source.add(f)
 	o.maps.add(f)
 	f.BoolVar(&o.restart, "restart", false, "begin anew even when an unfinished run could be resumed")
-	f.StringVar(&o.save, "save", "", "write the map that was used to this YAML `FILE`")
+	f.BoolVar(&o.plan, "plan", false, "write nothing: show what would happen, row by row and field by field")
+	f.BoolVar(&o.plan, "dry-run", false, "the same as --plan")
+	f.StringVar(&o.save, "save", "", "write the map that was used, with --plan the plan, to this `FILE`")
+	f.BoolVar(&o.changes, "detailed-exitcode", false, "with --plan: exit code 5 when something would change")
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error { return c.runImport(ctx, a, args[0], o) })
 	return cmd
 }
@@ -60,13 +65,24 @@ func (c *console) runImport(ctx context.Context, a *app.App, name string, o *imp
 	for _, n := range chosen.notes {
 		c.note("  %s", n)
 	}
+	req := importset.Request{Source: in.Source, Maps: chosen.defs, Restart: o.restart, Actor: record.System, Progress: p.run,
+		Notes: func(n string) { c.note("  %s", n) }}
+	if o.plan {
+		report, err := plan(ctx, a, req, chosen.made, o.save)
+		p.done()
+		return c.showPlan(report, err, o.changes)
+	}
 	if o.save != "" {
 		if err := saveMaps(o.save, chosen.defs); err != nil {
 			return err
 		}
 	}
-	run, err := a.Imports.Import(ctx, importset.Request{Source: in.Source, Maps: chosen.defs, Restart: o.restart, Actor: record.System,
-		Progress: p.run, Notes: func(n string) { c.note("  %s", n) }})
+	if chosen.made != nil {
+		if _, err := a.DB.Define(ctx, record.System, false, *chosen.made); err != nil {
+			return err
+		}
+	}
+	run, err := a.Imports.Import(ctx, req)
 	p.done()
 	return c.finish(ctx, a, run, err)
 }

@@ -24,6 +24,8 @@ type console struct {
 	verb     string   // of the command that ran, for the envelope
 	code     int      // exit code of a command that ended without an error
 	partial  any      // what there is of a result although there is an error
+
+	enveloped bool // the error has been told in an envelope already
 }
 
 // Main runs one command line and returns its exit code. Cancelling ctx ends the work in hand where it can be resumed.
@@ -59,7 +61,7 @@ func verbOf(cmd *cobra.Command) string {
 // root is the whole command line.
 func (c *console) root() *cobra.Command {
 	root := group("headrace", "Data into and out of a system of record: see the change first, account for every row, take it back",
-		c.importCommand(), c.runCommand(), c.tableCommand(),
+		c.importCommand(), c.applyCommand(), c.undoCommand(), c.runCommand(), c.recordCommand(), c.tableCommand(), c.traceCommand(),
 		adviseCommand(adviseIO{in: c.in, out: c.out, err: c.err, terminal: isTerminal(c.in) && isTerminal(c.err)}),
 		c.versionCommand())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {

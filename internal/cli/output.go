@@ -99,7 +99,7 @@ func (c *console) writeCSV(header []string, rows iter.Seq2[[]string, error]) err
 const measured = 500
 
 // widest is the most characters of a cell in a table; -o csv and json show all of it.
-const widest = 60
+const widest = 100
 
 // writeTable lines columns up. Rows are held back until the widths are known, then written a page at a time.
 func (c *console) writeTable(header []string, rows iter.Seq2[[]string, error]) error {

@@ -12,7 +12,8 @@ import (
 )
 
 func (c *console) runCommand() *cobra.Command {
-	return group("run", "Import runs: what they did, and what to do about it", c.runListCommand(), c.runShowCommand(), c.runCancelCommand())
+	return group("run", "Import runs: what they did, and what to do about it", c.runListCommand(), c.runShowCommand(), c.runRowsCommand(),
+		c.runRetryCommand(), c.runResumeCommand(), c.runCancelCommand())
 }
 
 // numbered is work on one run.
