@@ -13,6 +13,8 @@ type Rows struct {
 	Fields []string
 	Values []Value
 	Shared []Assignment
+	// Checked says that the caller vouches for Values: canonical, UTF-8, no NUL character. The store does not look again.
+	Checked bool
 }
 
 // Assignment gives a field a value.

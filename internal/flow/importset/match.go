@@ -36,7 +36,7 @@ type matched struct {
 	out        []outcome
 	rows       []int          // which rows of the block were matched; nil is all
 	deferred   []int          // rows left for another round
-	values     []record.Value // the map's fields of all rows, flat
+	values     []record.Value // of all rows, flat: a place for the id, then the map's fields
 	inserts    record.Rows    // sys_id and the map's fields
 	insertRows []int          // the row of each insert
 	updateRows []int          // the rows to update
@@ -55,6 +55,11 @@ type matcher struct {
 	after   func(m *matched) error                                                   // sees every matched block of a plan; nil outside plans
 	fields  []string                                                                 // what is read of the target
 	header  *format.Header                                                           // what the map is bound to
+
+	waiting map[string]int32 // memory that one round leaves to the next
+	wants   []wanted
+	memory  [2][]record.Value
+	turn    int
 }
 
 // planned is a record as a plan would leave it.
@@ -65,11 +70,19 @@ type planned struct {
 }
 
 func newMatcher(m *transform.Map) *matcher {
-	x := &matcher{m: m, fields: append([]string{record.SysID, record.SysModCount, record.SysCreatedOn}, m.Fields...)}
+	x := &matcher{m: m, waiting: map[string]int32{}, fields: append([]string{record.SysID, record.SysModCount, record.SysCreatedOn}, m.Fields...)}
 	if m.OnDuplicate() != "apply" && len(m.Key) > 0 {
 		x.seen = newSeen()
 	}
 	return x
+}
+
+// second gives a matcher for the writing goroutine, which matches rows again that lost a race. Those have passed the
+// look for duplicates already.
+func (x *matcher) second() *matcher {
+	c := newMatcher(x.m.Clone())
+	c.seen, c.earlier, c.header = nil, x.earlier, x.header
+	return c
 }
 
 // wanted is a row that waits for its record to be found.
@@ -96,12 +109,10 @@ const settled = -1
 // the target get it at once; the others are looked up together. Where rows with equal keys are all applied, the later
 // ones are left for another round, after this one is written.
 func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int) (*matched, error) {
-	r := &round{matched: &matched{block: b, out: make([]outcome, b.len()), rows: rows}, groups: map[string]*record.Keys{},
-		waiting: make(map[string]int32, b.len()), wants: make([]wanted, 0, b.len())}
+	r := x.round(b, rows)
 	if err := x.m.Prepare(ctx, x.finder(tx), b.cells); err != nil {
 		return nil, err
 	}
-	r.values = make([]record.Value, b.len()*len(x.m.Fields))
 	var failed error
 	each(b, rows, func(i int) {
 		if failed == nil {
@@ -119,9 +130,29 @@ func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int)
 			r.out[w.row] = outcome{fate: Inserted}
 		}
 	}
+	x.wants = r.wants[:0]
 	x.collect(r.matched)
 	r.created = x.m.TakeCreated()
 	return r.matched, nil
+}
+
+// round readies a round. The values of a whole block lie in one of two pieces of memory in turn: while one block is
+// matched, the one before it is being written, and the one before that is done with.
+func (x *matcher) round(b *block, rows []int) *round {
+	clear(x.waiting)
+	r := &round{matched: &matched{block: b, out: make([]outcome, b.len()), rows: rows}, groups: map[string]*record.Keys{}, waiting: x.waiting,
+		wants: x.wants[:0]}
+	need := b.len() * (len(x.m.Fields) + 1)
+	if rows != nil || x.after != nil {
+		r.values = make([]record.Value, need)
+		return r
+	}
+	x.turn ^= 1
+	if cap(x.memory[x.turn]) < need {
+		x.memory[x.turn] = make([]record.Value, need)
+	}
+	r.values = x.memory[x.turn][:need]
+	return r
 }
 
 // begin transforms a row and settles it, unless its record has to be looked up.
@@ -388,7 +419,7 @@ func (x *matcher) compare(values []record.Value, p planned) outcome {
 
 // collect lists what is to be written: the inserts and updates, each after a last look at it.
 func (x *matcher) collect(m *matched) {
-	m.inserts.Fields = append([]string{record.SysID}, x.m.Fields...)
+	m.inserts = record.Rows{Fields: append([]string{record.SysID}, x.m.Fields...), Checked: true}
 	each(m.block, m.rows, func(i int) {
 		o, values := &m.out[i], x.rowValues(m, i)
 		if o.fate == Inserted {
@@ -400,11 +431,20 @@ func (x *matcher) collect(m *matched) {
 		switch o.fate {
 		case Inserted:
 			m.insertRows = append(m.insertRows, i)
-			m.inserts.Values = append(append(m.inserts.Values, record.Text(o.target)), values...)
+			m.values[i*(len(values)+1)] = record.Text(o.target)
 		case Updated:
 			m.updateRows = append(m.updateRows, i)
 		}
 	})
+	if len(m.insertRows) == m.len() { // a block of new records is laid out as it goes to the store
+		m.inserts.Values = m.values
+		return
+	}
+	w := len(x.m.Fields) + 1
+	m.inserts.Values = make([]record.Value, 0, len(m.insertRows)*w)
+	for _, i := range m.insertRows {
+		m.inserts.Values = append(m.inserts.Values, m.values[i*w:(i+1)*w]...)
+	}
 }
 
 // complete readies a row for insertion: defaults where it leaves fields alone, an id, and a look at mandatory fields.
@@ -428,8 +468,8 @@ func (x *matcher) complete(m *matched, i int, values []record.Value) {
 
 // rowValues are the mapped values of row i.
 func (x *matcher) rowValues(m *matched, i int) []record.Value {
-	w := len(x.m.Fields)
-	return m.values[i*w : (i+1)*w : (i+1)*w]
+	w := len(x.m.Fields) + 1
+	return m.values[i*w+1 : (i+1)*w : (i+1)*w]
 }
 
 func (x *matcher) finder(tx record.Tx) transform.Finder {

@@ -86,7 +86,7 @@ func (im *importer) retry(ctx context.Context, k int) error {
 		return err
 	}
 	p := im.pass(k, m)
-	p.sequential = true
+	p.sequential, p.w.x = true, p.x
 	return p.flow(ctx, func(ctx context.Context, emit func(*block) bool) error {
 		var b *block
 		for row, err := range im.rejected(ctx, k) {

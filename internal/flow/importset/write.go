@@ -13,15 +13,19 @@ import (
 // writer puts matched blocks into the store: one transaction for a block, holding its staging rows, their fates, the
 // records and the run's progress, so that a block is there whole or not at all.
 type writer struct {
-	x     *matcher
-	rows  *record.Table
-	fence *record.Table
-	moves int64 // what the fence of the target showed last; -1 before the first look
+	x      *matcher
+	rows   *record.Table
+	fence  *record.Table
+	memory []record.Value // for staging rows, from block to block
+	moves  int64          // what the fence of the target showed last; -1 before the first look
 }
 
 // write writes a block. It may change outcomes: of rows whose record somebody else changed since it was read, and of
 // rows that the store refuses.
 func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error {
+	if err := w.x.rebind(b.header); err != nil {
+		return err
+	}
 	moved, err := w.pass(ctx, rw.Tx())
 	if err != nil {
 		return err
@@ -139,7 +143,7 @@ func (w *writer) insert(ctx context.Context, rw *record.Writer, b *matched) erro
 		return err
 	}
 	for n, i := range b.insertRows {
-		one := record.Rows{Fields: b.inserts.Fields, Values: b.inserts.Row(n), Shared: b.inserts.Shared}
+		one := record.Rows{Fields: b.inserts.Fields, Values: b.inserts.Row(n), Shared: b.inserts.Shared, Checked: true}
 		err := rw.Tx().Nest(ctx, func(record.Tx) error { return rw.InsertRows(ctx, t, &one) })
 		switch {
 		case err == nil:
@@ -198,7 +202,7 @@ func (w *writer) updateBlock(b *matched) (*record.Rows, func(int) []record.Assig
 			changed[a.Field] = true
 		}
 	}
-	rows := &record.Rows{Fields: []string{record.SysID, record.SysModCount}}
+	rows := &record.Rows{Fields: []string{record.SysID, record.SysModCount}, Checked: true}
 	var at []int
 	for n, name := range w.x.m.Fields {
 		if changed[name] {
@@ -236,13 +240,13 @@ func refusal(err error) *transform.Reject {
 
 // stage writes the staging rows of a block with their fates.
 func (w *writer) stage(ctx context.Context, tx record.Tx, run int64, b *matched) error {
-	rows := &record.Rows{Fields: []string{"id", "line", "payload", "state", "reason", "note", "target"}}
-	rows.Values = make([]record.Value, 0, b.len()*len(rows.Fields))
+	rows := &record.Rows{Fields: []string{"id", "line", "payload", "state", "reason", "note", "target"}, Checked: true, Values: w.memory[:0]}
 	for i := range b.out {
 		state, reason, note, target := b.out[i].columns()
 		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, b.row(i)), 10)),
 			record.Text(strconv.FormatInt(b.lines[i], 10)), record.Text(b.payload[i]), state, reason, note, target)
 	}
+	w.memory = rows.Values
 	return tx.Insert(ctx, w.rows, rows)
 }
 

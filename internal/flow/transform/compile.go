@@ -166,6 +166,19 @@ func (e *MissingColumn) Error() string {
 	return fmt.Sprintf("the source has no column %q", e.Column)
 }
 
+// Clone gives a map that remembers nothing of references yet, for use on another goroutine.
+func (m *Map) Clone() *Map {
+	c := *m
+	c.created = nil
+	c.entries = slices.Clone(m.entries)
+	for i := range c.entries {
+		if r := c.entries[i].refs; r != nil {
+			c.entries[i].refs = &references{table: r.table, field: r.field, fold: r.fold, known: map[string]string{}, many: map[string]int{}}
+		}
+	}
+	return &c
+}
+
 // Bind finds the source columns anew after the source has shown more of them. Columns only ever join at the end.
 func (m *Map) Bind(headers []string) error {
 	for i := range m.entries {
