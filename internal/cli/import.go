@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"headrace/internal/app"
 	"headrace/internal/core/fault"
@@ -56,15 +57,15 @@ func (c *console) runImport(ctx context.Context, a *app.App, name string, o *imp
 		return err
 	}
 	defer in.close()
-	p := c.follow(in)
-	defer p.done()
-	chosen, err := o.maps.choose(ctx, a, in, p)
+	chosen, err := o.maps.choose(ctx, c, a, in)
 	if err != nil {
 		return err
 	}
 	for _, n := range chosen.notes {
 		c.note("  %s", n)
 	}
+	p := c.follow(in)
+	defer p.done()
 	req := importset.Request{Source: in.Source, Maps: chosen.defs, Restart: o.restart, Actor: record.System, Progress: p.run,
 		Notes: func(n string) { c.note("  %s", n) }}
 	if o.plan {
@@ -275,10 +276,8 @@ func (c *console) whatNow(run *importset.Run) {
 	c.note("  mend them:  headrace run retry %d --map FIXED.yaml", run.Number)
 }
 
-func (m *mapFlags) add(f interface {
-	StringVar(p *string, name, value, usage string)
-	StringSliceVar(p *[]string, name string, value []string, usage string)
-}) {
+func (m *mapFlags) add(f *pflag.FlagSet) {
+	f.BoolVar(&m.create, "create", false, "make the table from the data when it is not there")
 	f.StringVar(&m.into, "into", "", "the target `TABLE`")
 	f.StringVar(&m.file, "map", "", "transform maps from this YAML `FILE`")
 	f.StringVar(&m.onDuplicate, "on-duplicate", "", "rows whose key an earlier row of the source has: skip (default), apply or reject")

@@ -29,13 +29,13 @@ type mapping struct {
 }
 
 // choose settles the maps of an import: those of a file, else one by names, for a table that is there or is derived.
-func (m *mapFlags) choose(ctx context.Context, a *app.App, in *input, p *progress) (*mapping, error) {
+func (m *mapFlags) choose(ctx context.Context, c *console, a *app.App, in *input) (*mapping, error) {
 	var out *mapping
 	var err error
 	if m.file != "" {
-		out, err = m.written(ctx, a)
+		out, err = m.written(ctx, c, a, in)
 	} else {
-		out, err = m.derived(ctx, a, in, p)
+		out, err = m.unwritten(ctx, c, a, in)
 	}
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (m *mapFlags) check(out *mapping) error {
 }
 
 // written reads the maps that --map names.
-func (m *mapFlags) written(ctx context.Context, a *app.App) (*mapping, error) {
+func (m *mapFlags) written(ctx context.Context, c *console, a *app.App, in *input) (*mapping, error) {
 	defs, err := readMaps(ctx, a, m.file)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,53 @@ func (m *mapFlags) written(ctx context.Context, a *app.App) (*mapping, error) {
 			}
 		}
 	}
-	return &mapping{defs: defs}, nil
+	out := &mapping{defs: defs}
+	if target := defs[0].TargetTable; m.create && a.DB.Catalog().Table(target) == nil {
+		survey, err := c.survey(ctx, a, in, importset.SurveyRequest{})
+		if err != nil {
+			return nil, err
+		}
+		out.make(tableFor(survey, &defs[0]))
+	}
+	return out, nil
+}
+
+// tableFor makes the table that a map fills, with types as the source's columns have them.
+func tableFor(survey *importset.Survey, d *transform.Def) record.Table {
+	all, _ := importset.Derive(survey, d.TargetTable, "", nil)
+	headers := make([]string, len(survey.Columns))
+	for i, col := range survey.Columns {
+		headers[i] = col.Header
+	}
+	t := record.Table{Name: d.TargetTable}
+	var key []string
+	for _, f := range d.Fields {
+		field := record.Field{Name: f.Target, Type: record.String}
+		if at := transform.FindColumn(headers, f.SourceField); at >= 0 && at < len(all.Fields) {
+			field.Label, field.Type = headers[at], all.Fields[at].Type
+		}
+		t.Fields = append(t.Fields, field)
+		if f.Coalesce {
+			key = append(key, f.Target)
+		}
+	}
+	if len(key) > 0 {
+		t.Indexes = []record.Index{{Fields: key}}
+	}
+	return t
+}
+
+// make notes that a table is to be made first.
+func (m *mapping) make(t record.Table) {
+	m.made = &t
+	var fields []string
+	for i := range t.Fields {
+		fields = append(fields, fmt.Sprintf("%s %s", t.Fields[i].Name, t.Fields[i].Type))
+	}
+	m.notes = append(m.notes, fmt.Sprintf("table    %s is made: %s", t.Name, strings.Join(fields, ", ")))
+	for _, ix := range t.Indexes {
+		m.notes = append(m.notes, "index    "+strings.Join(ix.Fields, ", "))
+	}
 }
 
 // setKey makes the named columns or fields the coalesce fields of a map, and no others.
@@ -116,25 +162,54 @@ func noKey(d *transform.Def, name string) error {
 	return f.WithHint("mapped are %s", strings.Join(known[:min(len(known), 30)], ", "))
 }
 
-// derived makes a map by names.
-func (m *mapFlags) derived(ctx context.Context, a *app.App, in *input, p *progress) (*mapping, error) {
+// unwritten makes a map where none is given: by the names of a table's fields, or with a table derived from the data.
+func (m *mapFlags) unwritten(ctx context.Context, c *console, a *app.App, in *input) (*mapping, error) {
 	name, guessed := m.into, ""
 	if name == "" {
 		name = tableName(in.Name)
 		guessed = fmt.Sprintf("no --into and no --map: table %s, from the name of the source", name)
 	}
+	if a.DB.Catalog().Table(name) == nil && (m.create || guessed != "") {
+		out, err := m.derive(ctx, c, a, in, name)
+		if err == nil && guessed != "" {
+			out.notes = slices.Insert(out.notes, 0, guessed)
+		}
+		return out, err
+	}
 	t, err := a.DB.Table(name)
 	if err != nil {
 		return nil, err
 	}
-	if t.Bare {
-		return nil, fault.New(fault.Refused, "table %s is book-keeping and takes no imports", name)
+	if t.Bare || strings.HasPrefix(t.Name, "sys_") {
+		return nil, fault.New(fault.Refused, "table %s is kept by the product and takes no imports", name)
 	}
 	out, err := m.byName(ctx, in, t)
 	if err == nil && guessed != "" {
 		out.notes = slices.Insert(out.notes, 0, guessed+"; it is there already")
 	}
 	return out, err
+}
+
+// derive makes table and map from the data itself.
+func (m *mapFlags) derive(ctx context.Context, c *console, a *app.App, in *input, name string) (*mapping, error) {
+	if strings.HasPrefix(name, "sys_") || !record.ValidName(name) {
+		return nil, fault.New(fault.Invalid, "%q cannot be the name of a new table", name).
+			WithHint("use lower-case letters, digits and _, starting with a letter and not with sys_")
+	}
+	survey, err := c.survey(ctx, a, in, importset.SurveyRequest{Key: m.coalesce})
+	if err != nil {
+		return nil, err
+	}
+	if len(survey.Columns) == 0 {
+		return nil, fault.New(fault.Invalid, "%s has no columns to make a table of", in.Name)
+	}
+	t, def := importset.Derive(survey, name, "", m.coalesce)
+	out := &mapping{defs: []transform.Def{def}}
+	out.make(t)
+	if n := len(survey.Columns) - len(t.Fields); n > 0 {
+		out.notes = append(out.notes, fmt.Sprintf("left out %s columns: a table holds no more; staging keeps them", importset.Thousands(int64(n))))
+	}
+	return out, nil
 }
 
 // tableName derives the name of a table from that of a source.

@@ -35,6 +35,9 @@ func (c *console) undoCommand() *cobra.Command {
 	return cmd
 }
 
+// shownRefusals is how many refusals people see; -o json lists more.
+const shownRefusals = 10
+
 func undoAnswer(u *importset.UndoReport, dryRun bool) answer {
 	var b strings.Builder
 	state := "undone"
@@ -43,11 +46,12 @@ func undoAnswer(u *importset.UndoReport, dryRun bool) answer {
 	}
 	fmt.Fprintf(&b, "  run %d %s    %s removed, %s restored, %s refused\n", u.Run, state, importset.Thousands(u.Removed),
 		importset.Thousands(u.Restored), importset.Thousands(u.Refused))
-	for _, r := range u.List {
+	shown := u.List[:min(len(u.List), shownRefusals)]
+	for _, r := range shown {
 		fmt.Fprintf(&b, "    refused  %s %s: %s\n", r.Table, r.Record, r.Why)
 	}
-	if more := u.Refused - int64(len(u.List)); more > 0 {
-		fmt.Fprintf(&b, "    and %s more\n", importset.Thousands(more))
+	if more := u.Refused - int64(len(shown)); more > 0 {
+		fmt.Fprintf(&b, "    and %s more; -o json lists them\n", importset.Thousands(more))
 	}
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	value := struct {
