@@ -54,6 +54,7 @@ type matcher struct {
 	newID   func(m *matched, i int) string                                           // gives the ids of new records; nil draws them
 	after   func(m *matched) error                                                   // sees every matched block of a plan; nil outside plans
 	fields  []string                                                                 // what is read of the target
+	head    int                                                                      // how many of fields come before those of the map
 	header  *format.Header                                                           // what the map is bound to
 
 	waiting map[string]int32 // memory that one round leaves to the next
@@ -70,7 +71,12 @@ type planned struct {
 }
 
 func newMatcher(m *transform.Map) *matcher {
-	x := &matcher{m: m, waiting: map[string]int32{}, fields: append([]string{record.SysID, record.SysModCount, record.SysCreatedOn}, m.Fields...)}
+	x := &matcher{m: m, waiting: map[string]int32{}, fields: []string{record.SysID, record.SysModCount}}
+	if m.OnAmbiguous() == "first" {
+		x.fields = append(x.fields, record.SysCreatedOn)
+	}
+	x.head = len(x.fields)
+	x.fields = append(x.fields, m.Fields...)
 	if m.OnDuplicate() != "apply" && len(m.Key) > 0 {
 		x.seen = newSeen()
 	}
@@ -127,7 +133,7 @@ func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int)
 	}
 	for n := range r.wants {
 		if w := &r.wants[n]; len(w.ids) == 0 {
-			r.out[w.row] = outcome{fate: Inserted}
+			r.out[w.row] = x.fresh(r.matched, w.row)
 		}
 	}
 	x.wants = r.wants[:0]
@@ -155,11 +161,10 @@ func (x *matcher) round(b *block, rows []int) *round {
 	return r
 }
 
-// begin transforms a row and settles it, unless its record has to be looked up.
+// begin reads a row's key and settles the row, unless its record has to be looked up.
 func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 	values := x.rowValues(r.matched, i)
-	reject, keyed := x.transform(r.block, i, values)
-	if !keyed {
+	if reject := x.readKey(r.block, i, values); reject != nil {
 		r.out[i] = outcome{fate: Rejected, reject: reject}
 		return nil
 	}
@@ -173,10 +178,8 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 		return err
 	}
 	switch {
-	case reject != nil:
-		r.out[i] = outcome{fate: Rejected, reject: reject}
 	case len(x.m.Key) == 0 || state == transform.KeyInsert:
-		r.out[i] = outcome{fate: Inserted}
+		r.out[i] = x.fresh(r.matched, i)
 	case state == transform.KeyEmpty:
 		r.out[i] = outcome{fate: Skipped, reject: x.m.EmptyKey(values)}
 	default:
@@ -186,7 +189,7 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 		}
 		if x.overlay != nil {
 			if p, ok := x.overlay(key); ok {
-				r.out[i] = x.compare(values, p)
+				r.out[i] = x.compare(r.matched, i, p)
 				r.waiting[key] = settled
 				return nil
 			}
@@ -196,6 +199,14 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 		x.ask(r.groups, r.key, state)
 	}
 	return nil
+}
+
+// fresh is the outcome of a row that has no record: an insert, unless its fields cannot be read.
+func (x *matcher) fresh(m *matched, i int) outcome {
+	if r := x.m.RestFields(m.cells[i], x.rowValues(m, i), nil); r != nil {
+		return outcome{fate: Rejected, reject: r}
+	}
+	return outcome{fate: Inserted}
 }
 
 func each(b *block, rows []int, visit func(i int)) {
@@ -210,16 +221,12 @@ func each(b *block, rows []int, visit func(i int)) {
 	}
 }
 
-// transform maps one row. A row that the format could not read is rejected with the format's own words.
-func (x *matcher) transform(b *block, i int, values []record.Value) (*transform.Reject, bool) {
+// readKey maps the key of a row. A row that the format could not read is rejected with the format's own words.
+func (x *matcher) readKey(b *block, i int, values []record.Value) *transform.Reject {
 	if e := b.errs[i]; e != nil {
-		return &transform.Reject{Code: e.Code, Column: e.Column, Msg: e.Msg}, false
+		return &transform.Reject{Code: e.Code, Column: e.Column, Msg: e.Msg}
 	}
-	reject, keyed := x.m.Row(b.cells[i], values)
-	if reject == nil {
-		reject = x.m.CheckText(values)
-	}
-	return reject, keyed
+	return x.m.KeyFields(b.cells[i], values)
 }
 
 // keyText joins the parts of a key so that different keys stay different.
@@ -247,7 +254,7 @@ func (x *matcher) remember(ctx context.Context, tx record.Tx, b *block) error {
 	values := make([]record.Value, len(x.m.Fields))
 	var key []record.Value
 	for i := range b.cells {
-		if _, keyed := x.transform(b, i, values); !keyed {
+		if x.readKey(b, i, values) != nil {
 			continue
 		}
 		var state transform.KeyState
@@ -314,7 +321,7 @@ func (x *matcher) sameKey(ctx context.Context, b *block, row int64, key string) 
 // keyOf maps cells as far as their key; "" when it cannot be read.
 func (x *matcher) keyOf(cells []record.Value) string {
 	values := make([]record.Value, len(x.m.Fields))
-	if _, keyed := x.m.Row(cells, values); !keyed {
+	if x.m.KeyFields(cells, values) != nil {
 		return ""
 	}
 	parts, _ := x.m.KeyOf(values, nil)
@@ -361,7 +368,7 @@ func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
 			if err != nil {
 				return err
 			}
-			r.key, _ = x.m.KeyOf(row[3:], r.key[:0])
+			r.key, _ = x.m.KeyOf(row[x.head:], r.key[:0])
 			for n := range r.key {
 				if mask != "" && mask[n] == '0' {
 					r.key[n] = record.Null
@@ -378,7 +385,11 @@ func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
 // found compares a record with the row that waits for it. A second record with the same key makes the row ambiguous, or
 // takes its place when the oldest is wanted.
 func (x *matcher) found(out *matched, w *wanted, row []record.Value) {
-	id, age := row[0].Text, row[2].Text+row[0].Text
+	id := row[0].Text
+	age := id
+	if x.head > 2 {
+		age = row[2].Text + id
+	}
 	w.ids = append(w.ids, id)
 	o := &out.out[w.row]
 	if len(w.ids) > 1 {
@@ -393,12 +404,16 @@ func (x *matcher) found(out *matched, w *wanted, row []record.Value) {
 		}
 	}
 	w.oldest = age
-	*o = x.compare(w.values, planned{id: id, mod: row[1], values: row[3:]})
+	*o = x.compare(out, w.row, planned{id: id, mod: row[1], values: row[x.head:]})
 }
 
 // compare gives the fate of a row whose record was found: unchanged, updated with the old values of what differs, or
 // rejected when a mandatory field would end empty. Fields the row leaves alone take the record's value.
-func (x *matcher) compare(values []record.Value, p planned) outcome {
+func (x *matcher) compare(m *matched, i int, p planned) outcome {
+	values := x.rowValues(m, i)
+	if r := x.m.RestFields(m.cells[i], values, p.values); r != nil {
+		return outcome{fate: Rejected, reject: r}
+	}
 	o := outcome{fate: Unchanged, target: p.id, mod: p.mod}
 	for i := range values {
 		switch now := p.values[i]; {

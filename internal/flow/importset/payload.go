@@ -32,6 +32,10 @@ func appendText(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && plainEight(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
 			i++
@@ -51,6 +55,15 @@ func appendText(dst []byte, s string) []byte {
 		start = i
 	}
 	return append(append(dst, s[start:]...), '"')
+}
+
+// plainEight reports whether eight bytes are all ASCII that needs no escape, looking at them as one number: no high bit, none
+// below the blank, no quote, no backslash.
+func plainEight(s string) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	v := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, slash := v^(ones*'"'), v^(ones*'\\')
+	return (v|(v-ones*' ')|(quote-ones)&^quote|(slash-ones)&^slash)&highs == 0
 }
 
 func appendEscape(dst []byte, c byte) []byte {

@@ -15,14 +15,14 @@ import (
 type Map struct {
 	Def    Def
 	Target *record.Table
-	// Fields are the target fields that the map fills, in order; Row writes their values.
+	// Fields are the target fields that the map fills, in order.
 	Fields []string
 	// Key lists the positions in Fields of the coalesce fields; empty means that every row inserts.
 	Key  []int
 	Fold []bool // per part of the key: compared case-blind
 
 	entries   []entry
-	order     []int // positions of entries, those of the key first
+	rest      []int // positions of the entries that are not of the key
 	clearText string
 	strict    bool
 	mandatory []int // positions in Fields that must not end empty
@@ -40,6 +40,7 @@ type entry struct {
 	action   string                            // choice or reference action
 	refs     *references                       // set on reference fields
 	plain    bool                              // any text is a value
+	same     bool                              // a text that the record holds already is the value
 	key      bool                              // part of the key
 	keyEmpty bool                              // coalesceEmptyFields
 }
@@ -72,10 +73,9 @@ func Compile(def Def, headers []string, target *record.Table) (*Map, error) {
 		}
 	}
 	m.findMandatory()
-	m.order = slices.Clone(m.Key)
 	for i := range m.entries {
 		if !m.entries[i].key {
-			m.order = append(m.order, i)
+			m.rest = append(m.rest, i)
 		}
 	}
 	return m, nil
@@ -133,6 +133,7 @@ func (m *Map) add(d *FieldDef, headers []string, zone *time.Location) error {
 			return err
 		}
 	}
+	e.same = e.refs == nil && d.DateFormat == "" && d.Constant == nil
 	e.plain = e.convert == nil && e.refs == nil && len(f.Choices) == 0
 	if d.Coalesce {
 		m.Key = append(m.Key, len(m.Fields))

@@ -44,7 +44,7 @@ func (r *references) key(text string) string {
 	return text
 }
 
-// Prepare looks up what the rows refer to, one look-up for each reference column. It must be called before Row.
+// Prepare looks up what the rows refer to, one look-up for each reference column. It must be called before the fields of the rows are transformed.
 func (m *Map) Prepare(ctx context.Context, find Finder, rows [][]record.Value) error {
 	for i := range m.entries {
 		e := &m.entries[i]

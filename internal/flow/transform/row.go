@@ -25,15 +25,39 @@ var Keep = record.Value{Text: "\x00keep"}
 // IsKeep tells Keep from null and from any text.
 func IsKeep(v record.Value) bool { return !v.Valid && v.Text != "" }
 
-// Row transforms one row into out, one value for each of m.Fields, the coalesce fields first. References must have been
-// prepared. It returns why the row cannot be used, or nil; keyed tells whether its key could be read all the same.
-func (m *Map) Row(cells, out []record.Value) (r *Reject, keyed bool) {
-	for n, i := range m.order {
+// KeyFields transforms the coalesce fields of a row into out, which has a place for each of m.Fields. References must have been
+// prepared. It returns why the row has no readable key, or nil.
+func (m *Map) KeyFields(cells, out []record.Value) *Reject {
+	for _, i := range m.Key {
 		if r := m.field(i, cells, out); r != nil {
-			return r, n >= len(m.Key) && len(m.Key) > 0
+			return r
+		}
+		if r := m.clean(i, out[i]); r != nil {
+			return r
 		}
 	}
-	return nil, true
+	return nil
+}
+
+// RestFields transforms the other fields. now, when given, is what the record has: a text that the record holds already needs no
+// reading.
+func (m *Map) RestFields(cells, out, now []record.Value) *Reject {
+	for _, i := range m.rest {
+		e := &m.entries[i]
+		if now != nil && e.same && e.source < len(cells) {
+			if text := cells[e.source].Text; text != "" && text == now[i].Text && text != m.clearText {
+				out[i] = now[i]
+				continue
+			}
+		}
+		if r := m.field(i, cells, out); r != nil {
+			return r
+		}
+		if r := m.clean(i, out[i]); r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
 func (m *Map) field(i int, cells, out []record.Value) *Reject {
@@ -202,15 +226,13 @@ func (m *Map) KeyText(values []record.Value) string {
 // Column names the source column that feeds the field at a position of Fields; "" for a constant.
 func (m *Map) Column(i int) string { return m.entries[i].column }
 
-// CheckText refuses what no database can keep: NUL characters and bytes that are not UTF-8.
-func (m *Map) CheckText(values []record.Value) *Reject {
-	for i := range values {
-		if v := values[i]; v.Valid && (!utf8.ValidString(v.Text) || strings.IndexByte(v.Text, 0) >= 0) {
-			return &Reject{Code: "invalid_character", Column: m.entries[i].column, Field: m.Fields[i],
-				Value: record.Clip(strings.ToValidUTF8(v.Text, "\uFFFD")), Msg: "holds a NUL character or bytes that are not UTF-8"}
-		}
+// clean refuses what no database can keep: NUL characters and bytes that are not UTF-8.
+func (m *Map) clean(i int, v record.Value) *Reject {
+	if !v.Valid || utf8.ValidString(v.Text) && strings.IndexByte(v.Text, 0) < 0 {
+		return nil
 	}
-	return nil
+	return &Reject{Code: "invalid_character", Column: m.entries[i].column, Field: m.Fields[i],
+		Value: record.Clip(strings.ToValidUTF8(v.Text, "\uFFFD")), Msg: "holds a NUL character or bytes that are not UTF-8"}
 }
 
 // Finder answers the look-ups of a map in the tables it refers to.
