@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
 )
 
 // Answers are what is known about a planned integration: question key -> value. A key that is missing was not
@@ -126,8 +127,8 @@ func (a Answers) completed() (full Answers, assumed []string) {
 			}
 		}
 	}
-	for _, q := range questions {
-		if full[q.Key] == "" && q.yes != "" {
+	for i := range questions {
+		if q := &questions[i]; q.yes != "" && full[q.Key] == "" {
 			full[q.Key] = unknown
 		}
 	}
@@ -143,15 +144,19 @@ func (a Answers) classified() Answers {
 			c["rate-window"] = "exceeded"
 		}
 	}
-	for _, q := range questions {
-		if n, err := strconv.Atoi(c[q.Key]); err == nil && q.lines != nil {
+	for i := range questions {
+		q := &questions[i]
+		if q.lines == nil || c[q.Key] == "" {
+			continue
+		}
+		if n, err := strconv.Atoi(c[q.Key]); err == nil {
 			c[q.Key] = q.classOf(n).value
 		}
 	}
 	return c
 }
 
-func (q Question) classOf(n int) line {
+func (q *Question) classOf(n int) line {
 	for _, l := range q.lines {
 		if n < l.below {
 			return l
@@ -164,6 +169,9 @@ func (q Question) classOf(n int) line {
 type runTime struct{ rows, page, rate, minutes, window int }
 
 func (a Answers) runTime() (runTime, bool) {
+	if a["page-size"] == "" {
+		return runTime{}, false
+	}
 	number := func(key string) int { n, _ := strconv.Atoi(a[key]); return max(n, 0) }
 	r := runTime{rows: number("volume"), page: number("page-size"), rate: number("calls-per-minute"), window: number("window-minutes")}
 	if q, _ := question("volume"); r.rows == 0 {
@@ -183,4 +191,13 @@ func (a Answers) runTime() (runTime, bool) {
 
 func (r runTime) String() string {
 	return fmt.Sprintf("%d rows / %d a page / %d calls a minute = %d minutes, window %d minutes", r.rows, r.page, r.rate, r.minutes, r.window)
+}
+
+// suggest lists the known words, led by the nearest when word looks like a slip of it.
+func suggest(word string, known []string, lead string) string {
+	all := fmt.Sprintf("%s %s", lead, strings.Join(known, ", "))
+	if near := record.Nearest(strings.ToLower(word), known); near != "" {
+		return fmt.Sprintf("did you mean %q? %s", near, all)
+	}
+	return all
 }

@@ -45,6 +45,12 @@ func (c cond) holds(a Answers) bool {
 	})
 }
 
+func (c cond) mentions(key string) bool {
+	return slices.ContainsFunc(c, func(all []test) bool {
+		return slices.ContainsFunc(all, func(t test) bool { return t.key == key })
+	})
+}
+
 // keys lists the questions that the condition looks at, in the order written.
 func (c cond) keys() []string {
 	var keys []string

@@ -1,5 +1,7 @@
 package advisor
 
+import "strings"
+
 // Pattern is one way of integrating.
 type Pattern struct {
 	ID    string
@@ -209,32 +211,32 @@ const nothing = "M12"
 type effect struct {
 	id       string
 	when     cond
-	patterns string
+	patterns []string
 	points   int
 	drop     bool
 	text     string
 }
 
 var effects = []effect{
-	{"V", on("volume=50k-1m,over-1m"), "P4 P6", -30, false, "above 50,000 rows APIs are against the grain"},
-	{"L", on("latency=seconds"), "P1 P2 P4 P7 P9 P10 P11", -100, true, "does not arrive within seconds"},
-	{"L", on("latency=minutes"), "P1 P2 P7 P9 P10 P11", -100, true, "does not arrive within minutes"},
-	{"U", on("user-waits=yes initiator=us"), "P1 P4 P5 P7 P9 P10", -100, true, "cannot answer while a user waits"},
-	{"U", on("user-waits=yes initiator=app"), "P1 P2 P4 P7 P9", -100, true, "cannot answer while a user waits"},
-	{"C", on("freshness=look-up initiator=us operation=read"), "P1 P4 P5 P7", -100, true, "stores a copy, which is not allowed"},
-	{"A", on("authority=both"), "P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11", -100, true, "two masters of one field: settle who decides first"},
-	{"D", on("deletes=absent"), "P3 P5 P7", -20, false, "does not show what is absent"},
-	{"D", on("deletes=event"), "P1 P2 P4 P7", -20, false, "does not see delete events"},
-	{"R", on("rate-window=exceeded"), "P3 P4", -50, false, "their rate limits outlast the time window"},
-	{"Z", on("zone=behind-firewall"), "P1 P2 P3 P4 P9", -10, false, "needs a relay inside that dials out"},
-	{"Z", on("zone=air-gap"), "P2 P3 P4 P5 P6 P7 P8 P10 P11", -100, true, "no route across the air gap"},
-	{"P", on("personal-data=personal,regulated"), "P7 P10", -100, true, "personal data may not go by email"},
-	{"Y", on("payload=binaries"), "P2 P7 P8 P10", -30, false, "binaries do not belong in databases or emails"},
-	{"M", on("consumers=many"), "P3 P6", -30, false, "a call for each of many consumers; publish once"},
-	{"N2", on("connector=api"), "P3 P4", 25, false, "a connector exists"},
-	{"N2", on("connector=database"), "P2", 25, false, "a connector exists"},
-	{"$", on("route-cost=per-call"), "P3 P4 P6", -1, false, "costs by the call"},
-	{"$", on("route-cost=per-driver"), "P2 P8", -1, false, "costs a driver licence"},
+	{"V", on("volume=50k-1m,over-1m"), strings.Fields("P4 P6"), -30, false, "above 50,000 rows APIs are against the grain"},
+	{"L", on("latency=seconds"), strings.Fields("P1 P2 P4 P7 P9 P10 P11"), -100, true, "does not arrive within seconds"},
+	{"L", on("latency=minutes"), strings.Fields("P1 P2 P7 P9 P10 P11"), -100, true, "does not arrive within minutes"},
+	{"U", on("user-waits=yes initiator=us"), strings.Fields("P1 P4 P5 P7 P9 P10"), -100, true, "cannot answer while a user waits"},
+	{"U", on("user-waits=yes initiator=app"), strings.Fields("P1 P2 P4 P7 P9"), -100, true, "cannot answer while a user waits"},
+	{"C", on("freshness=look-up initiator=us operation=read"), strings.Fields("P1 P4 P5 P7"), -100, true, "stores a copy, which is not allowed"},
+	{"A", on("authority=both"), strings.Fields("P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11"), -100, true, "two masters of one field: settle who decides first"},
+	{"D", on("deletes=absent"), strings.Fields("P3 P5 P7"), -20, false, "does not show what is absent"},
+	{"D", on("deletes=event"), strings.Fields("P1 P2 P4 P7"), -20, false, "does not see delete events"},
+	{"R", on("rate-window=exceeded"), strings.Fields("P3 P4"), -50, false, "their rate limits outlast the time window"},
+	{"Z", on("zone=behind-firewall"), strings.Fields("P1 P2 P3 P4 P9"), -10, false, "needs a relay inside that dials out"},
+	{"Z", on("zone=air-gap"), strings.Fields("P2 P3 P4 P5 P6 P7 P8 P10 P11"), -100, true, "no route across the air gap"},
+	{"P", on("personal-data=personal,regulated"), strings.Fields("P7 P10"), -100, true, "personal data may not go by email"},
+	{"Y", on("payload=binaries"), strings.Fields("P2 P7 P8 P10"), -30, false, "binaries do not belong in databases or emails"},
+	{"M", on("consumers=many"), strings.Fields("P3 P6"), -30, false, "a call for each of many consumers; publish once"},
+	{"N2", on("connector=api"), strings.Fields("P3 P4"), 25, false, "a connector exists"},
+	{"N2", on("connector=database"), strings.Fields("P2"), 25, false, "a connector exists"},
+	{"$", on("route-cost=per-call"), strings.Fields("P3 P4 P6"), -1, false, "costs by the call"},
+	{"$", on("route-cost=per-driver"), strings.Fields("P2 P8"), -1, false, "costs a driver licence"},
 }
 
 // unknownPoints is what an unknown input costs a pattern that it could harm.

@@ -61,15 +61,38 @@ func Outlooks(a Answers, q Question) []Outlook {
 	return all
 }
 
-// open lists what was not answered, in the order of asking: the situation first, then the capabilities wanted, then
+// decisive are the questions that a row, a need or an effect looks at; the others only add advice.
+var decisive = decisiveKeys()
+
+func decisiveKeys() map[string]bool {
+	found := map[string]bool{}
+	note := func(c cond) {
+		for _, key := range c.keys() {
+			found[key] = true
+		}
+	}
+	for _, r := range rows {
+		note(r.when)
+		for _, c := range r.ranked {
+			note(c.need)
+		}
+	}
+	for _, e := range effects {
+		note(e.when)
+	}
+	return found
+}
+
+// open lists what was not answered and can decide, in the order of asking: the situation first, then the capabilities wanted, then
 // the rest.
 func (k asker) open(a Answers) []Question {
 	full, _ := a.completed()
 	wanted := k.wanted(full)
 	var open []Question
-	for _, q := range questions {
-		if _, answered := a[q.Key]; !answered && !q.number {
-			open = append(open, q)
+	for i := range questions {
+		q := &questions[i]
+		if _, answered := a[q.Key]; !answered && decisive[q.Key] {
+			open = append(open, *q)
 		}
 	}
 	place := func(q Question) int {

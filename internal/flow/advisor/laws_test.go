@@ -10,8 +10,10 @@ import (
 	"headrace/internal/flow/advisor"
 )
 
-// each calls visit with every combination of answers to the questions, "" standing for not answered.
-func each(keys []string, visit func(advisor.Answers)) {
+// each calls visit with every combination of answers to the questions, left open too.
+func each(keys []string, visit func(advisor.Answers)) { combine(keys, true, visit) }
+
+func combine(keys []string, leftOpen bool, visit func(advisor.Answers)) {
 	a := advisor.Answers{}
 	var next func(int)
 	next = func(i int) {
@@ -19,7 +21,9 @@ func each(keys []string, visit func(advisor.Answers)) {
 			visit(a)
 			return
 		}
-		next(i + 1)
+		if leftOpen {
+			next(i + 1)
+		}
 		for _, value := range choices(keys[i]) {
 			a[keys[i]] = value
 			next(i + 1)
@@ -73,20 +77,22 @@ func TestCapabilitiesInAllCombinations(t *testing.T) {
 		"initiator=us operation=read records=one trigger=action",
 		"initiator=us operation=read records=one trigger=task-closing",
 	} {
-		checkAll(t, situation, "database", "file", "api", "webservice", "push", "email")
+		checkAll(t, situation, "database", "file", "api", "push", "email")
 	}
 	for _, situation := range []string{"initiator=app operation=create records=one", "initiator=app operation=create records=many"} {
-		checkAll(t, situation, "database", "file", "api", "webservice", "odbc", "email")
+		checkAll(t, situation, "database", "file", "api", "webservice", "email")
 	}
-	for _, situation := range []string{"initiator=app operation=read records=one", "initiator=app operation=read records=many",
-		"initiator=us operation=create records=one", "initiator=us operation=create records=many"} {
-		checkAll(t, situation, "webservice", "odbc", "imports-files", "api", "reads-mailbox", "accepts-database-writes")
+	for _, situation := range []string{"initiator=app operation=read records=one", "initiator=app operation=read records=many"} {
+		checkAll(t, situation, "webservice", "odbc", "imports-files")
+	}
+	for _, situation := range []string{"initiator=us operation=create records=one", "initiator=us operation=create records=many"} {
+		checkAll(t, situation, "api", "imports-files", "reads-mailbox", "accepts-database-writes")
 	}
 }
 
 func checkAll(t *testing.T, situation string, keys ...string) {
 	t.Helper()
-	each(keys, func(a advisor.Answers) {
+	combine(keys, false, func(a advisor.Answers) {
 		full := given(situation)
 		for k, v := range a {
 			full[k] = v
@@ -99,7 +105,7 @@ func checkAll(t *testing.T, situation string, keys ...string) {
 func TestRandomAnswersKeepTheLaws(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 11))
 	checked := 0
-	for checked < 4000 {
+	for checked < 200 {
 		a := advisor.Answers{}
 		for _, q := range advisor.Questions() {
 			if all := q.Choices(); len(all) > 0 && (q.Key == "initiator" || q.Key == "operation" || random.IntN(3) == 0) {
@@ -177,7 +183,7 @@ func checkUnknownIsNo(t *testing.T, a advisor.Answers, r advisor.Result) {
 func TestInterviewLeavesNothingOpenThatMatters(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 5))
 	most := 0
-	for range 25 {
+	for range 8 {
 		a, asked := advisor.Answers{}, 0
 		for q, open := advisor.Next(a); open; q, open = advisor.Next(a) {
 			sound := slices.DeleteFunc(q.Choices(), func(v string) bool { _, err := a.Add(q.Key, v); return err != nil })
@@ -186,7 +192,7 @@ func TestInterviewLeavesNothingOpenThatMatters(t *testing.T) {
 		}
 		most = max(most, asked)
 		want := firstOf(advise(t, a))
-		for range 200 {
+		for range 50 {
 			if b := withTwoMore(random, a); b.Check() == nil && firstOf(advise(t, b)) != want {
 				t.Fatalf("%v is decided, yet %v gives %s, not %s", a, b, firstOf(advise(t, b)), want)
 			}

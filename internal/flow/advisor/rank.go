@@ -2,7 +2,6 @@ package advisor
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -80,9 +79,10 @@ func judge(full Answers) verdict {
 			active = append(active, e)
 		}
 	}
+	risky := answeredUnknown(full)
 	for _, c := range v.row.ranked {
 		if c.shown.holds(full) {
-			v.contenders = append(v.contenders, weigh(c, v.row, full, active))
+			v.contenders = append(v.contenders, weigh(c, v.row, full, active, risky))
 		}
 	}
 	slices.SortStableFunc(v.contenders, func(x, y contender) int {
@@ -94,7 +94,7 @@ func judge(full Answers) verdict {
 	return v
 }
 
-func weigh(c candidate, r row, full Answers, active []effect) contender {
+func weigh(c candidate, r row, full Answers, active []effect, risky []Question) contender {
 	w := contender{candidate: c}
 	w.step(r.id, c.base, r.short)
 	if p := PatternOf(c.pattern); p.unsupported != "" {
@@ -104,7 +104,7 @@ func weigh(c candidate, r row, full Answers, active []effect) contender {
 		lacking, closed, open := lack(c.need, full)
 		w.missing, w.lacks = append(w.missing, lacking), closed
 		if open {
-			w.step("unknown", unknownPoints, lacking)
+			w.step(unknown, unknownPoints, lacking)
 		}
 	}
 	for _, e := range active {
@@ -116,8 +116,10 @@ func weigh(c candidate, r row, full Answers, active []effect) contender {
 			w.missing, w.lacks = append(w.missing, e.id+": "+e.text), append(w.lacks, c.pattern+" "+e.text)
 		}
 	}
-	for _, key := range unknownRisks(c.pattern, full) {
-		w.step("unknown", key.points, key.key+" is not known")
+	for _, q := range risky {
+		if worst := worstOf(q, c.pattern, full); worst < 0 {
+			w.step(unknown, max(worst, unknownPoints), q.Key+" is not known")
+		}
 	}
 	return w
 }
@@ -136,40 +138,35 @@ func lack(need cond, full Answers) (missing string, closed []string, open bool) 
 }
 
 func (e effect) touches(pattern string) bool {
-	return slices.Contains(strings.Fields(e.patterns), pattern)
+	return slices.Contains(e.patterns, pattern)
 }
 
-type risk struct {
-	key    string
-	points int
-}
-
-// unknownRisks finds the questions answered unknown that could harm the pattern; not knowing never costs more
+// answeredUnknown lists the further questions whose answer is that nobody knows. Not knowing costs a pattern no more
 // than the worst answer would.
-func unknownRisks(pattern string, full Answers) []risk {
-	var risks []risk
-	for _, q := range questions {
-		if full[q.Key] != unknown || q.yes != "" {
-			continue
-		}
-		if worst := worstOf(q, pattern, full); worst < 0 {
-			risks = append(risks, risk{q.Key, max(worst, unknownPoints)})
+func answeredUnknown(full Answers) []Question {
+	var found []Question
+	for i := range questions {
+		if q := &questions[i]; q.yes == "" && full[q.Key] == unknown {
+			found = append(found, *q)
 		}
 	}
-	return risks
+	return found
 }
 
-// worstOf is the least that any answer to q would add to the pattern's score.
+// worstOf is the least that any answer to q would add to the pattern's score. It tries the answers in full itself,
+// and leaves full as it was.
 func worstOf(q Question, pattern string, full Answers) int {
-	worst := 0
-	for _, value := range q.Values {
-		would := maps.Clone(full)
-		would[q.Key] = value
-		for _, e := range effects {
-			if e.touches(pattern) && slices.Contains(e.when.keys(), q.Key) && e.when.holds(would) {
+	worst, was := 0, full[q.Key]
+	for _, e := range effects {
+		if !e.touches(pattern) || !e.when.mentions(q.Key) {
+			continue
+		}
+		for _, value := range q.Values {
+			if full[q.Key] = value; e.when.holds(full) {
 				worst = min(worst, e.points)
 			}
 		}
+		full[q.Key] = was
 	}
 	return worst
 }
