@@ -134,10 +134,11 @@ func updateBook(ctx context.Context, tx record.Tx, r *record.Record, values []re
 	return err
 }
 
-// touch writes the state of the run in a transaction of its own.
+// touch writes the state of the run in a transaction of its own. How far the run came is only ever written together with
+// the rows: a batch that failed may have moved what is in memory already.
 func (b *book) touch(ctx context.Context, state State, message string) error {
 	return b.im.db.As(b.im.req.Actor).Write(ctx, func(w *record.Writer) error {
-		values := b.progress(w.Now())
+		values := b.timing(w.Now())
 		values = append(values, record.Assignment{Field: "state", Value: record.Text(string(state))},
 			record.Assignment{Field: "message", Value: record.Value{Text: message, Valid: message != ""}},
 			record.Assignment{Field: "owner", Value: record.Text(owner())})
@@ -157,14 +158,20 @@ func (b *book) touch(ctx context.Context, state State, message string) error {
 }
 
 func (b *book) progress(now time.Time) []record.Assignment {
+	return append(append(b.im.run_.Ledger.assignments(), count("pass", int64(b.pass)), count("next_row", b.nextRow),
+		record.Assignment{Field: "digest", Value: record.Text(digestText(b.digest))}), b.timing(now)...)
+}
+
+// timing is how long the run has taken, and that it lives.
+func (b *book) timing(now time.Time) []record.Assignment {
 	run := b.im.run_
 	run.Took = b.im.before + time.Since(b.im.began)
-	n := func(name string, v int64) record.Assignment {
-		return record.Assignment{Field: name, Value: record.Text(strconv.FormatInt(v, 10))}
-	}
-	return append(run.Ledger.assignments(), n("pass", int64(b.pass)), n("next_row", b.nextRow), n("millis", run.Took.Milliseconds()),
-		record.Assignment{Field: "digest", Value: record.Text(digestText(b.digest))},
-		record.Assignment{Field: "heartbeat", Value: record.Text(now.Format(record.DateTimeLayout))})
+	return []record.Assignment{count("millis", run.Took.Milliseconds()),
+		{Field: "heartbeat", Value: record.Text(now.Format(record.DateTimeLayout))}}
+}
+
+func count(field string, n int64) record.Assignment {
+	return record.Assignment{Field: field, Value: record.Text(strconv.FormatInt(n, 10))}
 }
 
 // commit writes a matched block and the run's progress in one transaction.

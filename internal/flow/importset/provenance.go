@@ -93,7 +93,7 @@ func (s *Service) locate(ctx context.Context, o *Origin, id string) error {
 	q := &record.Query{Table: s.db.Catalog().Table(RowTable), Fields: []string{"id", "line"}, Limit: 1,
 		Where: &query.And{Parts: []query.Node{bound(query.GreaterEqual, o.Run), bound(query.Less, o.Run+1),
 			&query.Term{Field: "target", Op: query.Equal, Values: []string{id}},
-			&query.Term{Field: "state", Op: query.In, Values: []string{Inserted.String(), Updated.String()}}}}}
+			&query.Term{Field: "state", Op: query.In, Values: fatesOf(o.Operation)}}}}
 	for row, err := range s.db.As(record.System).Select(ctx, q) {
 		if err != nil {
 			return err
@@ -108,6 +108,15 @@ func (s *Service) locate(ctx context.Context, o *Origin, id string) error {
 		}
 	}
 	return nil
+}
+
+// fatesOf is what the staging row of an operation says: an insert is found by inserting rows only, because the run that
+// updated the record may have begun within the same second.
+func fatesOf(operation string) []string {
+	if operation == string(record.Inserted) {
+		return []string{Inserted.String()}
+	}
+	return []string{Inserted.String(), Updated.String()}
 }
 
 // Checksum is a hash over the content of all records of a table, in the order of their ids: every field but those that
