@@ -246,7 +246,11 @@ func cause(g *importset.Group) string {
 		text += ", ..."
 	}
 	if e := g.Example; e != nil {
-		text += ": " + reason(e)
+		why := reason(e)
+		if first := "line " + lines[0]; strings.HasPrefix(why, first) {
+			why = strings.TrimLeft(strings.TrimPrefix(why, first), ": ") // the message names its line itself
+		}
+		text += ": " + why
 	}
 	return oneLine(text, 400)
 }
@@ -269,11 +273,14 @@ func reason(e *transform.Reject) string {
 
 // whatNow says how to see and mend the rows that did not go in.
 func (c *console) whatNow(run *importset.Run) {
+	if run.State == importset.Done && run.Ledger.Read == 0 {
+		c.note("  the source has no rows, only a header or nothing at the path")
+	}
 	if run.Ledger.Rejected == 0 || c.settings.Output != "table" {
 		return
 	}
-	c.note("  see them:   headrace run rows %d --fate rejected", run.Number)
-	c.note("  mend them:  headrace run retry %d --map FIXED.yaml", run.Number)
+	c.note("  see them    headrace run rows %d --fate rejected      (--save FILE writes them as they came, to mend and import)", run.Number)
+	c.note("  try again   headrace run retry %d --map FIXED.yaml", run.Number)
 }
 
 func (m *mapFlags) add(f *pflag.FlagSet) {

@@ -224,7 +224,7 @@ func tableName(source string) string {
 
 // byName pairs columns with the fields whose names say the same.
 func (m *mapFlags) byName(ctx context.Context, in *input, t *record.Table) (*mapping, error) {
-	headers, err := columnsOf(ctx, &in.Source)
+	headers, samples, err := columnsOf(ctx, &in.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,9 @@ func (m *mapFlags) byName(ctx context.Context, in *input, t *record.Table) (*map
 	for _, s := range transform.Suggest(headers, t) {
 		switch {
 		case s.Score >= transform.Sure:
-			def.Fields = append(def.Fields, transform.FieldDef{Target: s.Field, SourceField: s.Column})
+			f := transform.FieldDef{Target: s.Field, SourceField: s.Column}
+			f.DateFormat = datePattern(t.Field(s.Field), samples[slices.Index(headers, s.Column)])
+			def.Fields = append(def.Fields, f)
 			used[s.Column] = true
 		default:
 			unsure = append(unsure, fmt.Sprintf("%s -> %s (%d)", s.Column, s.Field, s.Score))
@@ -294,6 +296,9 @@ func describeMap(d *transform.Def) string {
 		case f.SourceField != f.Target:
 			part = f.SourceField + " -> " + f.Target
 		}
+		if f.DateFormat != "" {
+			part += " (" + f.DateFormat + ")"
+		}
 		if f.Coalesce {
 			part += " (coalesce)"
 		}
@@ -302,19 +307,45 @@ func describeMap(d *transform.Def) string {
 	return strings.Join(parts, ", ")
 }
 
-// columnsOf reads a source far enough to know its columns: to the first row, or to its end where they may show up late.
-func columnsOf(ctx context.Context, src *importset.Source) ([]string, error) {
-	var headers []string
+// sampled is how many rows are looked at to see how dates are written.
+const sampled = 500
+
+// columnsOf reads a source for its columns, to its end where they may show up late, and samples what they hold.
+func columnsOf(ctx context.Context, src *importset.Source) (headers []string, samples [][]string, err error) {
+	rows := 0
 	for row, err := range src.Rows(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		headers = row.Header.Columns
-		if !src.Format.Info().Grows {
-			break
+		for len(samples) < len(headers) {
+			samples = append(samples, nil)
+		}
+		if rows++; rows > sampled {
+			if !src.Format.Info().Grows {
+				break
+			}
+			continue
+		}
+		for i, v := range row.Cells {
+			if row.Err == nil && !v.Empty() {
+				samples[i] = append(samples[i], v.Text)
+			}
 		}
 	}
-	return headers, nil
+	return headers, samples, nil
+}
+
+// datePattern finds the one pattern by which every sample of a date column reads; "" where they are ISO dates, or where
+// the samples leave the pattern open: then each row says what it cannot read.
+func datePattern(f *record.Field, samples []string) string {
+	if f.Type != record.Date && f.Type != record.DateTime {
+		return ""
+	}
+	if fits := transform.GuessDateFormat(samples); len(fits) == 1 {
+		return fits[0]
+	}
+	return ""
 }
 
 // readMaps reads the maps of a file, or those that an earlier run used under this name.

@@ -1,0 +1,137 @@
+// Package sessions_test plays sessions of the command line, written down with the files they need and what must come of them.
+package sessions_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"headrace/internal/cli"
+	"headrace/internal/store/storetest/pgtest"
+)
+
+var postgres string // URL of the server that sessions on PostgreSQL use
+
+func TestMain(m *testing.M) {
+	testscript.Main(keep{m}, map[string]func(){
+		"headrace": func() {
+			os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
+		"hold-lock": holdLock,
+	})
+}
+
+// keep runs the tests beside a PostgreSQL server.
+type keep struct{ m *testing.M }
+
+func (k keep) Run() int {
+	server, err := pgtest.Start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	postgres = server.URL
+	code := k.m.Run()
+	if err := server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// TestSessionsOnSQLite plays all sessions on the embedded store.
+func TestSessionsOnSQLite(t *testing.T) {
+	for _, dir := range []string{"testdata", "testdata/both"} {
+		t.Run(filepath.Base(dir), func(t *testing.T) { testscript.Run(t, params(dir, nil)) })
+	}
+}
+
+// TestSessionsOnPostgres plays the sessions in which the store matters once more, each in a schema of its own.
+func TestSessionsOnPostgres(t *testing.T) {
+	testscript.Run(t, params("testdata/both", func(e *testscript.Env) error {
+		at, err := url.Parse(postgres)
+		if err != nil {
+			return err
+		}
+		q := at.Query()
+		q.Set("search_path", "cli_"+strings.NewReplacer("-", "_", ".", "_").Replace(filepath.Base(e.WorkDir)))
+		at.RawQuery = q.Encode()
+		e.Setenv("HEADRACE_DATABASE", at.String())
+		return nil
+	}))
+}
+
+func params(dir string, setup func(*testscript.Env) error) testscript.Params {
+	return testscript.Params{Dir: dir, Setup: setup, Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "sized": sized}}
+}
+
+// code runs a program that must end with an exit code: code 4 headrace import ...
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program args...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// sized writes a file by repeating a line: sized FILE TIMES HEADER LINE; % in the line is its number.
+func sized(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: sized FILE TIMES HEADER LINE")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	w := bufio.NewWriter(f)
+	if args[2] != "" {
+		fmt.Fprintln(w, args[2])
+	}
+	for i := range n {
+		fmt.Fprintln(w, strings.ReplaceAll(args[3], "%", strconv.Itoa(i)))
+	}
+	ts.Check(w.Flush())
+	ts.Check(f.Close())
+}
+
+// holdLock is a program that holds the write lock of a SQLite database until its input ends: hold-lock FILE.
+func holdLock() {
+	cmd := exec.Command("sqlite3", "-bail", os.Args[1])
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		err = cmd.Start()
+	}
+	if err == nil {
+		_, err = io.WriteString(in, "BEGIN IMMEDIATE;\nSELECT 'locked';\n")
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, os.Stdin)
+	}
+	if err = errors.Join(err, in.Close(), cmd.Wait()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
