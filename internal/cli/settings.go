@@ -48,7 +48,11 @@ func (c *console) resolve(cmd *cobra.Command) error {
 		s.Data = defaultData
 	}
 	c.settings = s
-	if local := cmd.LocalNonPersistentFlags().Lookup("output"); local == nil && !slices.Contains(outputs, s.Output) {
+	local := cmd.LocalNonPersistentFlags().Lookup("output")
+	if local != nil && local.Changed {
+		c.settings.Output = local.Value.String()
+	}
+	if local == nil && !slices.Contains(outputs, s.Output) {
 		c.settings.Output = "table"
 		return fault.New(fault.Invalid, "there is no output %q", s.Output).WithHint("one of %s", strings.Join(outputs, ", "))
 	}

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"strings"
 
 	"headrace/internal/core/fault"
@@ -92,11 +93,20 @@ func (b *builder) column(path string) (column, error) {
 		alias = b.join(path[:dot], fields[:len(fields)-1])
 		c.reached = alias + "." + ident(record.SysID) + " IS NOT NULL"
 	}
-	c.sql = alias + "." + ident(columnOf(last))
-	if last.Element > 0 {
-		c.sql = b.d.element(c.sql, last.Element-1)
-	}
+	c.sql = b.d.field(alias+".", last)
 	return c, nil
+}
+
+// qualify is a field of the table itself as an expression.
+func (b *builder) qualify(f *record.Field) string { return b.d.field(b.alias+".", f) }
+
+// field is a field as an expression; prefix is the alias of its table with a dot, or nothing.
+func (d *dialect) field(prefix string, f *record.Field) string {
+	sql := prefix + ident(columnOf(f))
+	if f.Element > 0 {
+		return d.element(sql, f.Element-1)
+	}
+	return sql
 }
 
 // join gives the alias of the record that a path of references leads to, joining what is not yet.
@@ -112,10 +122,7 @@ func (b *builder) join(path string, fields []*record.Field) string {
 	to := b.t.Catalog().Table(last.Reference)
 	a := b.newAlias()
 	b.paths[path] = a
-	link := from + "." + ident(columnOf(last))
-	if last.Element > 0 {
-		link = b.d.element(link, last.Element-1)
-	}
+	link := b.d.field(from+".", last)
 	b.joins.WriteString(" LEFT JOIN " + ident(physical(to)) + " AS " + a + " ON " + a + "." + ident(record.SysID) + " = " + link)
 	if c := classCondition(to, a); c != "" {
 		b.joins.WriteString(" AND " + c)
@@ -162,10 +169,20 @@ func (b *builder) orderBy(orders []query.Order) (string, error) {
 			parts = append(parts, sql+b.d.first)
 		}
 	}
+	key := keyOf(b.t)
 	for _, o := range orders {
 		c, err := b.column(o.Field)
 		if err != nil {
 			return "", err
+		}
+		if slices.Contains(key, o.Field) { // never null: saying where nulls go would keep PostgreSQL from the index
+			direction := ""
+			if o.Desc {
+				direction = " DESC"
+			}
+			parts = append(parts, c.sql+direction)
+			key = slices.DeleteFunc(slices.Clone(key), func(k string) bool { return k == o.Field })
+			continue
 		}
 		if d := b.display(c); d.sql != c.sql {
 			add(d.fold(), o.Desc)
@@ -175,9 +192,9 @@ func (b *builder) orderBy(orders []query.Order) (string, error) {
 		}
 		add(c.sql, o.Desc)
 	}
-	for _, k := range keyOf(b.t) {
+	for _, k := range key {
 		if f := b.t.Field(k); f != nil {
-			parts = append(parts, b.alias+"."+ident(columnOf(f)))
+			parts = append(parts, b.qualify(f))
 		}
 	}
 	return strings.Join(parts, ", "), nil

@@ -20,7 +20,7 @@ type dialect struct {
 	asText     func(sql string, t record.Type) string // the canonical text of an expression
 	element    func(column string, n int) string      // element of a JSON array, as text
 	inList     func(b *builder, sql string, t record.Type, values []string) string
-	inTuples   func(b *builder, exprs []string, columns []column, tuples []string) string
+	inTuples   func(b *builder, columns []column, folded bool, tuples []string) string
 	datePart   func(sql, unit string) string           // number of a part of a date; "" for no unit
 	floor      func(c *column, unit query.Unit) string // the same for two dates if and only if the unit is
 	midnight   func(c column) string                   // a date as a date-time

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"strings"
 
 	"headrace/internal/core/fault"
@@ -103,21 +104,29 @@ func (b *builder) keyGroup(columns []column, fold []bool, g *keyGroup) string {
 }
 
 func (b *builder) tuplesIn(columns []column, tuples []string, folded bool) string {
-	w := len(columns)
-	exprs := make([]string, w)
-	for i, c := range columns {
-		exprs[i] = c.sql
-		if folded {
-			exprs[i] = c.fold()
-		}
-	}
 	if folded {
 		tuples = foldTuples(columns, tuples)
 	}
-	if w == 1 {
-		return b.d.inList(b, exprs[0], columns[0].typ, append([]string(nil), tuples...))
+	if len(columns) == 1 {
+		return b.d.inList(b, columns[0].expr(folded), columns[0].typ, slices.Clone(tuples))
 	}
-	return b.d.inTuples(b, exprs, columns, tuples)
+	return b.d.inTuples(b, columns, folded, tuples)
+}
+
+// expr is the folded expression or the plain one.
+func (c *column) expr(folded bool) string {
+	if folded {
+		return c.fold()
+	}
+	return c.sql
+}
+
+func exprs(columns []column, folded bool) string {
+	out := make([]string, len(columns))
+	for i := range columns {
+		out[i] = columns[i].expr(folded)
+	}
+	return strings.Join(out, ", ")
 }
 
 func foldTuples(columns []column, tuples []string) []string {
@@ -131,12 +140,42 @@ func foldTuples(columns []column, tuples []string) []string {
 	return out
 }
 
-func sqliteInTuples(b *builder, exprs []string, columns []column, tuples []string) string {
+// sqliteInTuples looks the tuples up in a statement of its own, from the list to the table: SQLite does not walk an
+// index of expressions for a list of tuples.
+func sqliteInTuples(b *builder, columns []column, folded bool, tuples []string) string {
+	list := b.textArg(jsonTuples(b.d, columns, tuples))
+	in := b.inner(b.t)
+	values, match := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		values[i] = "k.value ->> " + itoa(i)
+		if c.reached != "" { // on another table: no index of this one serves
+			return "(" + exprs(columns, folded) + ") IN (SELECT " + strings.Join(values, ", ") + " FROM json_each(" + list + ") AS k)"
+		}
+		c.sql = in.qualify(c.field)
+		match[i] = c.expr(folded) + " = " + values[i]
+	}
+	return "(" + b.rowKey() + ") IN (SELECT " + in.rowKey() + " FROM json_each(" + list + ") AS k CROSS JOIN " + in.source() +
+		" WHERE " + strings.Join(match, " AND ") + ")"
+}
+
+// rowKey is what tells rows of the table apart soonest: the rowid where there is one.
+func (b *builder) rowKey() string {
+	if !b.t.Bare || len(b.t.Key) == 0 {
+		return b.alias + ".rowid"
+	}
+	parts := make([]string, len(b.t.Key))
+	for i, k := range b.t.Key {
+		parts[i] = b.qualify(b.t.Field(k))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// jsonTuples is an array of arrays.
+func jsonTuples(d *dialect, columns []column, tuples []string) string {
 	w := len(columns)
 	var json strings.Builder
 	json.WriteByte('[')
 	for i, v := range tuples {
-		t := columns[i%w].typ
 		switch {
 		case i == 0:
 			json.WriteByte('[')
@@ -145,21 +184,17 @@ func sqliteInTuples(b *builder, exprs []string, columns []column, tuples []strin
 		default:
 			json.WriteByte(',')
 		}
-		if t == record.Integer || t == record.Boolean {
-			json.WriteString(b.d.encode(t, record.Text(v)).Text)
+		if t := columns[i%w].typ; t == record.Integer || t == record.Boolean {
+			json.WriteString(d.encode(t, record.Text(v)).Text)
 		} else {
 			writeJSONString(&json, v)
 		}
 	}
 	json.WriteString("]]")
-	values := make([]string, w)
-	for i := range values {
-		values[i] = "value ->> " + itoa(i)
-	}
-	return "(" + strings.Join(exprs, ", ") + ") IN (SELECT " + strings.Join(values, ", ") + " FROM json_each(" + b.textArg(json.String()) + "))"
+	return json.String()
 }
 
-func postgresInTuples(b *builder, exprs []string, columns []column, tuples []string) string {
+func postgresInTuples(b *builder, columns []column, folded bool, tuples []string) string {
 	w := len(columns)
 	arrays := make([]string, w)
 	one := make([]string, 0, len(tuples)/w)
@@ -170,5 +205,5 @@ func postgresInTuples(b *builder, exprs []string, columns []column, tuples []str
 		}
 		arrays[i] = b.textArg(pgArray(one)) + "::" + pgCast(c.typ) + "[]"
 	}
-	return "(" + strings.Join(exprs, ", ") + ") IN (SELECT * FROM unnest(" + strings.Join(arrays, ", ") + "))"
+	return "(" + exprs(columns, folded) + ") IN (SELECT * FROM unnest(" + strings.Join(arrays, ", ") + "))"
 }

@@ -84,11 +84,13 @@ func usablePath(path string) error {
 	return nil
 }
 
-// Settings of every connection. Measured with 1M rows: a cache of 64 MB keeps the inner pages of the indexes of a large
-// batch in memory, and a checkpoint every 64 MB of log costs less than SQLite's 4 MB and bounds the log.
+// Settings of the connections. Pages of 8 kB instead of 4 make inserts a fifth faster and look-ups a tenth slower. The
+// log may grow to 64 MB before it is written back: SQLite's own 4 MB would do that several times a batch, and more
+// than 64 MB makes nothing faster.
 const (
+	pageSize       = 8 << 10
 	cacheKB        = 64 << 10
-	checkpointPage = 16 << 10
+	checkpointPage = 64 << 20 / pageSize
 )
 
 func (s *sqliteStore) pool(size int, write bool) *sql.DB {
@@ -102,7 +104,7 @@ func (s *sqliteStore) pool(size int, write bool) *sql.DB {
 	setup := "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA trusted_schema = ON;"
 	if write {
 		settings.Set("_txlock", "immediate")
-		setup = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " + strconv.Itoa(checkpointPage) + ";" + setup
+		setup = "PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " + strconv.Itoa(checkpointPage) + ";" + setup
 	} else {
 		settings.Set("_txlock", "deferred")
 		setup += "PRAGMA query_only = ON;"

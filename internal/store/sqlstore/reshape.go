@@ -196,21 +196,18 @@ func (s *Store) indexStep(t *record.Table, ix record.Index, is *shape, made map[
 		return "", nil
 	}
 	made[name] = true
-	b := newBuilder(s.d, t)
 	var parts []string
-	for _, f := range ix.Fields {
-		c, err := b.column(f)
-		if err != nil {
-			return "", err
+	for _, name := range ix.Fields {
+		f := t.Field(name)
+		if f == nil {
+			return "", fault.New(fault.Invalid, "table %s has an index over the field %s, which it has not", t.Name, name)
 		}
-		if strings.Contains(f, ".") {
-			return "", fault.New(fault.Invalid, "the index of table %s over %s reaches into another table", t.Name, f)
-		}
-		c.sql = strings.ReplaceAll(c.sql, b.alias+".", "")
-		if c.field.Element > 0 {
+		kind, _ := t.Kind(name)
+		c := column{sql: s.d.field("", f), kind: kind}
+		if f.Element > 0 {
 			c.sql = "(" + c.sql + ")"
 		}
-		parts = append(parts, c.fold())
+		parts = append(parts, c.fold()+s.d.first)
 	}
 	create := "CREATE INDEX "
 	if ix.Unique {
