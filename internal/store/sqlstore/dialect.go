@@ -87,6 +87,8 @@ func sqliteDialect() *dialect {
 				return "CAST(" + sql + " AS TEXT)"
 			case record.Boolean:
 				return "CASE " + sql + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
+			case record.Decimal:
+				return sql + " COLLATE BINARY"
 			}
 			return sql
 		},

@@ -72,10 +72,12 @@ func schemaOf(cfg Config, pc *pgxpool.Config) string {
 // prepare makes the schema and the fold function, unless they are there. Several processes may do so at once.
 func (s *postgresStore) prepare(ctx context.Context) error {
 	var encoding, have string
+	var exists bool
 	want := foldVersion()
-	err := s.pool.QueryRow(ctx, `SELECT current_setting('server_encoding'), coalesce((SELECT obj_description(p.oid, 'pg_proc')
+	err := s.pool.QueryRow(ctx, `SELECT current_setting('server_encoding'), EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
+		coalesce((SELECT obj_description(p.oid, 'pg_proc')
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.proname = 'hr_fold'), '')`, s.schema).
-		Scan(&encoding, &have)
+		Scan(&encoding, &exists, &have)
 	if err != nil {
 		return err
 	}
@@ -94,7 +96,11 @@ func (s *postgresStore) prepare(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, shapeLock, s.schema); err != nil {
 			return err
 		}
-		for _, sql := range s.foundation(want) {
+		steps := s.foundation(want)
+		if exists { // asking again would take the right to make schemas
+			steps = steps[1:]
+		}
+		for _, sql := range steps {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}

@@ -74,12 +74,13 @@ func usablePath(path string) error {
 	case errors.Is(err, os.ErrNotExist):
 		return fault.New(fault.Unavailable, "the directory %s does not exist", dir).WithHint("make it, or name another data directory")
 	case err != nil:
-		return fault.Wrap(fault.Unavailable, err, "the directory %s cannot be looked into", dir)
+		return fault.Wrap(fault.Unavailable, err, "the directory %s cannot be looked into", dir).
+			WithHint("give this user the right to it, or name another data directory")
 	case !at.IsDir():
-		return fault.New(fault.Unavailable, "%s is no directory", dir)
+		return fault.New(fault.Unavailable, "%s is no directory", dir).WithHint("name another data directory")
 	}
 	if file, err := os.Stat(path); err == nil && file.IsDir() {
-		return fault.New(fault.Unavailable, "%s is a directory, not a database file", path)
+		return fault.New(fault.Unavailable, "%s is a directory, not a database file", path).WithHint("name a file in it")
 	}
 	return nil
 }

@@ -296,13 +296,12 @@ func (b *builder) between(c column, ends []string) string {
 }
 
 func (b *builder) notOn(c column, ends []string) string {
-	below, above := b.compare(c, "<", ends[0]), b.compare(c, ">", ends[1])
 	for _, end := range ends[:2] {
 		if _, ok := query.Canonical(c.kind, end); !ok || !storable(end) {
-			below = always
+			return unless(c, always)
 		}
 	}
-	return unless(c, "("+below+" OR "+above+")")
+	return unless(c, "("+b.compare(c, "<", ends[0])+" OR "+b.compare(c, ">", ends[1])+")")
 }
 
 // storable reports whether text can be in the store at all. PostgreSQL would not even take it as a parameter.
