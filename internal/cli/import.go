@@ -181,9 +181,12 @@ func (c *console) finish(ctx context.Context, a *app.App, run *importset.Run, er
 }
 
 func howToGoOn(run *importset.Run, err error) error {
-	f := fault.Wrap(fault.KindOf(err), err, "run %d %s after %s rows", run.Number, run.State, importset.Thousands(run.Ledger.Read))
 	if run.State != importset.Halted && run.State != importset.Cancelled {
 		return err
+	}
+	f := fault.Wrap(fault.KindOf(err), err, "run %d %s after %s rows", run.Number, run.State, importset.Thousands(run.Ledger.Read))
+	if errors.Is(err, context.Canceled) {
+		f = fault.New(fault.Canceled, "run %d was interrupted after %s rows", run.Number, importset.Thousands(run.Ledger.Read))
 	}
 	next := fmt.Sprintf("what is written stays; the same command goes on from there, so does: headrace run resume %d", run.Number)
 	if hint := fault.HintOf(err); hint != "" {
@@ -286,7 +289,7 @@ func (c *console) whatNow(run *importset.Run) {
 func (m *mapFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&m.create, "create", false, "make the table from the data when it is not there")
 	f.StringVar(&m.into, "into", "", "the target `TABLE`")
-	f.StringVar(&m.file, "map", "", "transform maps from this YAML `FILE`")
+	f.StringVar(&m.file, "map", "", "transform maps from this YAML `FILE`, or by the name under which an earlier run used them")
 	f.StringVar(&m.onDuplicate, "on-duplicate", "", "rows whose key an earlier row of the source has: skip (default), apply or reject")
 	f.StringVar(&m.mode, "mode", "", "safe (default) or strict: the platform's behaviour to the letter")
 	f.StringSliceVar(&m.coalesce, "coalesce", nil, "columns or fields that make the key by which records are found, `a,b`")

@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -138,6 +139,7 @@ func (c *console) withApp(do work) func(*cobra.Command, []string) error {
 		if err != nil {
 			return err
 		}
+		c.detail("  state in %s", cmp.Or(c.settings.Data, "PostgreSQL"))
 		err = do(ctx, a, args)
 		if closing := a.Close(); err == nil {
 			err = closing

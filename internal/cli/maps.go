@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -348,7 +350,32 @@ func datePattern(f *record.Field, samples []string) string {
 	return ""
 }
 
-// readMaps reads the maps of a file, or those that an earlier run used under this name.
+// readMaps reads the maps of a file, or those that the newest run with a map of this name used.
 func readMaps(ctx context.Context, a *app.App, name string) ([]transform.Def, error) {
-	return transform.ReadFile(name)
+	defs, missing := transform.ReadFile(name)
+	if _, err := os.Stat(name); err == nil || strings.ContainsAny(name, `./\`) {
+		return defs, missing
+	}
+	runs, err := a.Imports.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, run := range slices.Backward(runs) {
+		stored, err := a.Imports.Stored(ctx, run.Number)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range stored.Maps {
+			if d.Name == name {
+				return stored.Maps, nil
+			}
+			known[d.Name] = true
+		}
+	}
+	f := fault.New(fault.Invalid, "there is no map file %s, and no run used a map of that name", name)
+	if near := record.Nearest(name, slices.Collect(maps.Keys(known))); near != "" {
+		return nil, f.WithHint("did you mean %q?", near)
+	}
+	return nil, f.WithHint("--map FILE.yaml; headrace inspect SRC --save FILE.yaml writes one to begin with")
 }

@@ -181,7 +181,7 @@ func (c *console) runRetryCommand() *cobra.Command {
 		}
 		return c.finish(ctx, a, run, nil)
 	})
-	cmd.Flags().StringVar(&file, "map", "", "mended maps from this YAML `FILE`, in the place of the run's own")
+	cmd.Flags().StringVar(&file, "map", "", "mended maps from this YAML `FILE`, or the name of maps of an earlier run, in the place of the run's own")
 	return cmd
 }
 
