@@ -261,7 +261,7 @@ func cause(g *importset.Group) string {
 // reason is why a row cannot be used, with column and value where the message does not name them itself.
 func reason(e *transform.Reject) string {
 	var words []string
-	if e.Column != "" && !strings.Contains(e.Msg, e.Column) {
+	if e.Column != "" && !strings.HasPrefix(e.Msg, e.Column+" ") {
 		words = append(words, e.Column)
 	}
 	if value := fmt.Sprintf("%q", e.Value); e.Value != "" && !strings.Contains(e.Msg, value) {

@@ -125,7 +125,7 @@ func (c *console) surveyText(v *importset.Survey, columns answer) string {
 	fmt.Fprintf(&b, "  rows     %s, %s of them unreadable\n", importset.Thousands(v.Rows), importset.Thousands(v.BadRows))
 	var dialect []string
 	for _, name := range slices.Sorted(maps.Keys(v.Dialect)) {
-		dialect = append(dialect, fmt.Sprintf("%s=%s", name, strings.Trim(strconv.Quote(v.Dialect[name]), `"`)))
+		dialect = append(dialect, name+"="+visible(v.Dialect[name]))
 	}
 	fmt.Fprintf(&b, "  dialect  %s\n", strings.Join(dialect, " "))
 	for _, n := range v.Notes {
@@ -148,6 +148,12 @@ func (c *console) surveyText(v *importset.Survey, columns answer) string {
 		fmt.Fprintf(&b, "  problem  %s rows %s, %s\n", importset.Thousands(g.Rows), g.Reason, cause(g))
 	}
 	return b.String()
+}
+
+// visible writes a tab as \t, and leaves quotes alone.
+func visible(text string) string {
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
 // keyText is the X-ray of a proposed key.

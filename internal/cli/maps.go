@@ -116,12 +116,18 @@ func tableFor(survey *importset.Survey, d *transform.Def) record.Table {
 	return t
 }
 
+// mostNamed is how many fields or columns a note names.
+const mostNamed = 30
+
 // make notes that a table is to be made first.
 func (m *mapping) make(t record.Table) {
 	m.made = &t
 	var fields []string
-	for i := range t.Fields {
+	for i := range t.Fields[:min(len(t.Fields), mostNamed)] {
 		fields = append(fields, fmt.Sprintf("%s %s", t.Fields[i].Name, t.Fields[i].Type))
+	}
+	if more := len(t.Fields) - len(fields); more > 0 {
+		fields = append(fields, fmt.Sprintf("and %s more", importset.Thousands(int64(more))))
 	}
 	m.notes = append(m.notes, fmt.Sprintf("table    %s is made: %s", t.Name, strings.Join(fields, ", ")))
 	for _, ix := range t.Indexes {
@@ -186,10 +192,16 @@ func (m *mapFlags) unwritten(ctx context.Context, c *console, a *app.App, in *in
 		return nil, fault.New(fault.Refused, "table %s is kept by the product and takes no imports", name)
 	}
 	out, err := m.byName(ctx, in, t)
-	if err == nil && guessed != "" {
+	if err != nil {
+		return nil, err
+	}
+	if guessed != "" {
 		out.notes = slices.Insert(out.notes, 0, guessed+"; it is there already")
 	}
-	return out, err
+	if len(m.coalesce) == 0 {
+		out.notes = append(out.notes, "no --coalesce: every row becomes a new record")
+	}
+	return out, nil
 }
 
 // derive makes table and map from the data itself.
@@ -253,7 +265,7 @@ func (m *mapFlags) byName(ctx context.Context, in *input, t *record.Table) (*map
 	if err := setKey(&def, m.coalesce); err != nil {
 		return nil, err
 	}
-	out := &mapping{defs: []transform.Def{def}, notes: []string{"map      " + describeMap(&def)}}
+	out := &mapping{defs: []transform.Def{def}, notes: []string{"map      " + oneLine(describeMap(&def), 1000)}}
 	var left []string
 	for _, h := range headers {
 		if !used[h] {
@@ -261,12 +273,19 @@ func (m *mapFlags) byName(ctx context.Context, in *input, t *record.Table) (*map
 		}
 	}
 	if len(left) > 0 {
-		out.notes = append(out.notes, "left out "+strings.Join(left, ", ")+": no field of "+t.Name+" is called so")
+		out.notes = append(out.notes, "left out "+fewNames(left)+": no field of "+t.Name+" is called so")
 	}
 	if len(unsure) > 0 {
 		out.notes = append(out.notes, "perhaps  "+strings.Join(unsure, ", "))
 	}
 	return out, nil
+}
+
+func fewNames(names []string) string {
+	if len(names) <= mostNamed {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:mostNamed], ", ") + fmt.Sprintf(" and %s more", importset.Thousands(int64(len(names)-mostNamed)))
 }
 
 func nothingMapped(t *record.Table, headers, unsure []string) error {
