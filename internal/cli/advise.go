@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 
@@ -54,11 +55,7 @@ func (o adviseOptions) run(console adviseIO) error {
 	if err != nil {
 		return err
 	}
-	decide := advisor.Advise
-	if o.classic {
-		decide = advisor.Classic
-	}
-	result, err := decide(answers)
+	result, err := o.decide(answers)
 	if err != nil {
 		return err
 	}
@@ -71,6 +68,18 @@ func (o adviseOptions) run(console adviseIO) error {
 		return fault.Wrap(fault.Unavailable, err, "writing the advice")
 	}
 	return nil
+}
+
+func (o adviseOptions) decide(answers advisor.Answers) (advisor.Result, error) {
+	if o.classic {
+		return advisor.Classic(answers)
+	}
+	result, err := advisor.Advise(answers)
+	if err != nil {
+		return result, err
+	}
+	result.Open = append(result.Open, advisor.Open(answers)...)
+	return result, nil
 }
 
 // collect reads the answers from the file given, or asks for them where a person can answer.
@@ -91,6 +100,8 @@ func (o adviseOptions) collect(console adviseIO) (advisor.Answers, error) {
 	case !console.terminal:
 		return nil, fault.New(fault.Invalid, "no answers, and no terminal to ask for them").WithHint("use --answers FILE.yaml, or --answers - with the answers on standard input")
 	}
+	// A prompt waits in a read that no context ends, and nothing is half done: an interrupt may end the process.
+	signal.Reset(os.Interrupt)
 	return newInterview(console, o.classic).run()
 }
 
@@ -122,7 +133,7 @@ func saveAnswers(path string, answers advisor.Answers) error {
 }
 
 func adviseJSON(r advisor.Result) string {
-	data, err := json.MarshalIndent(map[string]any{"command": "advise", "ok": true, "result": r, "error": nil}, "", "  ")
+	data, err := json.MarshalIndent(envelope{Command: "advise", OK: true, Result: r}, "", "  ")
 	if err != nil {
 		return err.Error() // a Result holds strings, numbers and lists only
 	}

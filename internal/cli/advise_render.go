@@ -64,7 +64,7 @@ func remarkOf(n int, c advisor.Choice, r advisor.Result) string {
 	var words []string
 	switch {
 	case !c.Feasible:
-		words = append(words, "needs "+strings.Join(c.Missing, "; "))
+		words = append(words, closedBy(c))
 	case n == 0:
 		words = append(words, "rule "+r.Rule+": "+r.Because())
 	}
@@ -75,6 +75,17 @@ func remarkOf(n int, c advisor.Choice, r advisor.Result) string {
 		words = append(words, "("+c.Note+")")
 	}
 	return strings.Join(words, "  ")
+}
+
+// closedBy says what makes a choice infeasible: capabilities that it needs, or a rule that shuts it out.
+func closedBy(c advisor.Choice) string {
+	words := make([]string, len(c.Missing))
+	for i, m := range c.Missing {
+		if words[i] = m; !strings.Contains(m, ": ") {
+			words[i] = "needs " + m
+		}
+	}
+	return strings.Join(words, "; ")
 }
 
 func sumOf(steps []advisor.Step) string {
@@ -198,7 +209,7 @@ func adviseMermaid(r advisor.Result) string {
 	}
 	for n, c := range r.Ranked {
 		if !c.Feasible {
-			fmt.Fprintf(&b, "  row -.->|%s| x%d[%s]\n", quoted("needs "+strings.Join(c.Missing, "; ")), n, quoted(fmt.Sprintf("%s %s, %d", c.Pattern, c.Title, c.Score)))
+			fmt.Fprintf(&b, "  row -.->|%s| x%d[%s]\n", quoted(closedBy(c)), n, quoted(fmt.Sprintf("%s %s, %d", c.Pattern, c.Title, c.Score)))
 		}
 	}
 	if r.First == nil {

@@ -23,7 +23,7 @@ type Result struct {
 	Warnings    []Note       `json:"warnings"`  // advice that follows from answers
 	Assumed     []string     `json:"assumed"`   // answers that were guessed
 	Unknowns    []string     `json:"unknowns"`  // capabilities counted as no because nobody knows
-	Open        []string     `json:"open"`      // questions left open that alone could change the result
+	Open        []string     `json:"open"`      // questions left open that alone could change the result; see Open
 	Artefacts   []Artefact   `json:"artefacts"` // what the first choice is made of
 	Preferences []Preference `json:"preferences,omitempty"`
 	Path        []Turn       `json:"path"`
@@ -106,7 +106,6 @@ func Advise(a Answers) (Result, error) {
 	if r.First == nil {
 		r.Unlocks = unlocksOf(full, r.Flips)
 	}
-	r.Open = openOf(a)
 	r.Path = pathOf(full, v.row.when.keys())
 	return r.withoutNil(), nil
 }

@@ -345,3 +345,14 @@ func TestStories(t *testing.T) {
 		})
 	}
 }
+
+func TestOpenNamesWhatCouldStillChangeTheAdvice(t *testing.T) {
+	a := given("initiator=us operation=create records=one frequency=recurring trigger=action")
+	if got := advisor.Open(a); !slices.Equal(got, []string{"api", "reads-mailbox", "imports-files"}) {
+		t.Errorf("open: %v", got)
+	}
+	a["api"] = "yes"
+	if got := advisor.Open(a); slices.Contains(got, "imports-files") || !slices.Contains(got, "zone") {
+		t.Errorf("open with an API: %v", got)
+	}
+}

@@ -78,3 +78,18 @@ func states(r advisor.Result, stores []string) []string {
 	}
 	return all
 }
+
+// The guide names every question and every answer.
+func TestGuideIsComplete(t *testing.T) {
+	guide, err := os.ReadFile("../../../docs/advisor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range advisor.Questions() {
+		for _, word := range append([]string{q.Key}, q.Values...) {
+			if !strings.Contains(string(guide), word) {
+				t.Errorf("docs/advisor.md does not name %s of %s", word, q.Key)
+			}
+		}
+	}
+}

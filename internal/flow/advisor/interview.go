@@ -177,8 +177,9 @@ func classicSignature(a Answers) string {
 	return strings.Join(words, " ")
 }
 
-// openOf names the questions that alone could change the advice.
-func openOf(a Answers) []string {
+// Open names the questions not answered that alone could change the advice. It decides once for every answer to
+// each, which is why Advise leaves it to the asker.
+func Open(a Answers) []string {
 	k := asker{wantedByRow, signature}
 	var keys []string
 	for _, q := range k.open(a) {

@@ -105,7 +105,7 @@ func checkAll(t *testing.T, situation string, keys ...string) {
 func TestRandomAnswersKeepTheLaws(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 11))
 	checked := 0
-	for checked < 200 {
+	for checked < 600 {
 		a := advisor.Answers{}
 		for _, q := range advisor.Questions() {
 			if all := q.Choices(); len(all) > 0 && (q.Key == "initiator" || q.Key == "operation" || random.IntN(3) == 0) {
@@ -183,7 +183,7 @@ func checkUnknownIsNo(t *testing.T, a advisor.Answers, r advisor.Result) {
 func TestInterviewLeavesNothingOpenThatMatters(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 5))
 	most := 0
-	for range 8 {
+	for range 12 {
 		a, asked := advisor.Answers{}, 0
 		for q, open := advisor.Next(a); open; q, open = advisor.Next(a) {
 			sound := slices.DeleteFunc(q.Choices(), func(v string) bool { _, err := a.Add(q.Key, v); return err != nil })
