@@ -105,7 +105,11 @@ func insertBook(ctx context.Context, w *record.Writer, r *record.Record, l Ledge
 	return w.Tx().Insert(ctx, r.Table, &record.Rows{Fields: r.Table.Names(), Values: r.Values})
 }
 
+// nextNumber gives the number of a new run. Imports that begin at once draw theirs one after the other.
 func (im *importer) nextNumber(ctx context.Context, tx record.Tx) (int64, error) {
+	if err := im.fence(SetTable).pass(ctx, tx); err != nil {
+		return 0, err
+	}
 	t := im.db.Catalog().Table(SetTable)
 	for row, err := range tx.Select(ctx, &record.Query{Table: t, Measures: []record.Measure{{Func: "max", Field: "run"}}}) {
 		if err != nil {
@@ -287,27 +291,65 @@ func (im *importer) pace(took time.Duration) {
 	}
 }
 
-// unfinished finds the newest run with this signature that can be resumed. It is a Conflict when another process is
-// working on it.
+// unfinished finds the newest run with this signature that can be resumed, and makes it this process's own. It is a
+// Conflict when another process is working on it.
 func (im *importer) unfinished(ctx context.Context, signature string) (*record.Record, error) {
 	sets, err := im.sets(ctx, &query.Term{Field: "signature", Op: query.Equal, Values: []string{signature}})
 	if err != nil || len(sets) == 0 {
 		return nil, err
 	}
-	r := sets[len(sets)-1]
+	newest := sets[len(sets)-1]
+	if goesOn, err := im.resumable(newest); err != nil || !goesOn {
+		return nil, err
+	}
+	r, err := im.claim(ctx, newest)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	im.maps, err = im.mapRuns(ctx, whole(r, "run"))
+	return r, err
+}
+
+// resumable reports whether a run ended before its work did.
+func (im *importer) resumable(r *record.Record) (bool, error) {
 	switch State(r.Get("state").Text) {
 	case Running:
 		if im.alive(r) {
-			return nil, fault.New(fault.Conflict, "run %d imports this at the moment", whole(r, "run")).
+			return false, fault.New(fault.Conflict, "run %d imports this at the moment", whole(r, "run")).
 				WithHint("wait for it, or stop it: headrace run cancel %d", whole(r, "run"))
 		}
+		return true, nil
 	case Halted, Cancelled:
-	default:
-		return nil, nil
+		return true, nil
 	}
-	maps, err := im.mapRuns(ctx, whole(r, "run"))
-	im.maps = maps
-	return r, err
+	return false, nil
+}
+
+// claim takes an unfinished run over and gives its record as it is then; nil when it has ended meanwhile. The fence keeps
+// two processes from claiming it at once. Writing to the record first waits for the last batch of a process that was
+// killed: a database server may be committing it still.
+func (im *importer) claim(ctx context.Context, old *record.Record) (claimed *record.Record, err error) {
+	err = im.db.As(im.req.Actor).Write(ctx, func(w *record.Writer) error {
+		claimed = nil
+		if err := im.fence(SetTable).pass(ctx, w.Tx()); err != nil {
+			return err
+		}
+		if err := updateBook(ctx, w.Tx(), old, []record.Assignment{{Field: "message", Value: record.Null}}); err != nil {
+			return err
+		}
+		now, err := read(ctx, w.Tx(), old.Table, []string{old.ID()})
+		if err != nil {
+			return err
+		}
+		r := now[old.ID()]
+		if goesOn, err := im.resumable(r); err != nil || !goesOn {
+			return err
+		}
+		claimed = r
+		return updateBook(ctx, w.Tx(), r, []record.Assignment{{Field: "state", Value: record.Text(string(Running))},
+			{Field: "owner", Value: record.Text(owner())}, {Field: "heartbeat", Value: record.Text(w.Now().Format(record.DateTimeLayout))}})
+	})
+	return claimed, err
 }
 
 // deadAfter is how long a run on another machine may be silent before it counts as dead.

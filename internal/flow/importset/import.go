@@ -287,7 +287,8 @@ type pass struct {
 func (im *importer) pass(k int, m *transform.Map) *pass {
 	x := newMatcher(m)
 	c := im.db.Catalog()
-	p := &pass{im: im, k: k, x: x, w: &writer{x: x.second(), rows: c.Table(RowTable), fence: c.Table(FenceTable), moves: -1}, sequential: x.seen == nil && len(m.Key) > 0}
+	x.fence = im.fence(m.Target.Name)
+	p := &pass{im: im, k: k, x: x, w: &writer{x: x.second(), rows: c.Table(RowTable), fence: x.fence}, sequential: x.seen == nil && len(m.Key) > 0}
 	x.earlier = func(ctx context.Context, row int64) (string, int64, error) {
 		cells, line, err := p.earlier(ctx, row)
 		return x.keyOf(cells), line, err

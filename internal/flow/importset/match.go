@@ -41,6 +41,7 @@ type matched struct {
 	insertRows []int          // the row of each insert
 	updateRows []int          // the rows to update
 	created    []transform.Created
+	looked     int64 // where the fence of the target stood before the look-ups
 }
 
 // matcher decides the fates of rows against the target. It belongs to one goroutine.
@@ -55,6 +56,7 @@ type matcher struct {
 	after   func(m *matched) error                                                   // sees every matched block of a plan; nil outside plans
 	fields  []string                                                                 // what is read of the target
 	head    int                                                                      // how many of fields come before those of the map
+	fence   *fence                                                                   // of the target
 	header  *format.Header                                                           // what the map is bound to
 
 	waiting map[string]int32 // memory that one round leaves to the next
@@ -87,7 +89,7 @@ func newMatcher(m *transform.Map) *matcher {
 // look for duplicates already.
 func (x *matcher) second() *matcher {
 	c := newMatcher(x.m.Clone())
-	c.seen, c.earlier, c.header = nil, x.earlier, x.header
+	c.seen, c.earlier, c.header, c.fence = nil, x.earlier, x.header, x.fence
 	return c
 }
 

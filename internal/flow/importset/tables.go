@@ -12,7 +12,7 @@ const (
 	RunTable     = "sys_import_set_run"     // one record per transform map of an import
 	RowTable     = "sys_import_set_row"     // staging: every row of every import
 	OutcomeTable = "sys_import_set_outcome" // what each map made of a row, where an import has several
-	FenceTable   = "sys_import_fence"       // one row per target table, moved by every batch
+	FenceTable   = "sys_import_fence"       // one row per target table, moved by every batch; see fence
 )
 
 // Tables lists the tables of this package, for the composition root.
@@ -98,6 +98,7 @@ func fenceTable() record.Table {
 	return record.Table{Name: FenceTable, Label: "Import fence", Bare: true, Key: []string{"table_name"}, Fields: []record.Field{
 		field("table_name", "Table", record.Reference),
 		field("moves", "Moves", record.Integer),
+		field("closed", "Closed", record.Integer), // only ever written, to lock the row
 	}}
 }
 

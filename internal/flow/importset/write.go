@@ -15,9 +15,8 @@ import (
 type writer struct {
 	x      *matcher
 	rows   *record.Table
-	fence  *record.Table
+	fence  *fence         // of the target
 	memory []record.Value // for staging rows, from block to block
-	moves  int64          // what the fence of the target showed last; -1 before the first look
 }
 
 // write writes a block. It may change outcomes: of rows whose record somebody else changed since it was read, and of
@@ -26,12 +25,11 @@ func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error
 	if err := w.x.rebind(b.header); err != nil {
 		return err
 	}
-	moved, err := w.pass(ctx, rw.Tx())
-	if err != nil {
+	if err := w.fence.pass(ctx, rw.Tx()); err != nil {
 		return err
 	}
-	if moved && len(b.insertRows) > 0 {
-		if err := w.again(ctx, rw, b, b.insertRows); err != nil {
+	if w.fence.others > b.looked { // keys that were missing may be there by now
+		if err := w.again(ctx, rw, b); err != nil {
 			return err
 		}
 	}
@@ -60,49 +58,22 @@ func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error
 	}
 }
 
-// pass moves the fence of the target table, which serialises the batches of all imports into it, and reports whether
-// another import wrote since this one last passed: then keys that were missing may be there by now.
-func (w *writer) pass(ctx context.Context, tx record.Tx) (moved bool, err error) {
-	name := record.Text(w.x.m.Target.Name)
-	now, err := w.readFence(ctx, tx, name)
-	if err != nil {
-		return false, err
+// again matches the rows that are to be inserted anew inside the transaction and puts their outcomes in the place of the
+// old ones. What was to be updated stays, unless it refers to records that were to be created: those are decided anew.
+func (w *writer) again(ctx context.Context, rw *record.Writer, b *matched) error {
+	rows, updates := slices.Clone(b.insertRows), b.updateRows
+	if len(b.created) > 0 {
+		rows, updates = append(rows, updates...), nil
+		slices.Sort(rows)
 	}
-	if now < 0 {
-		now = 0
-		if err := tx.Insert(ctx, w.fence, &record.Rows{Fields: []string{"table_name", "moves"}, Values: []record.Value{name, record.Text("1")}}); err != nil {
-			return false, err
-		}
-	} else {
-		next := record.Text(strconv.FormatInt(now+1, 10))
-		if _, err := tx.Update(ctx, w.fence, &record.Rows{Fields: []string{"table_name", "moves"}, Values: []record.Value{name, next}}); err != nil {
-			return false, err
-		}
+	if len(rows) == 0 {
+		return nil
 	}
-	moved = w.moves >= 0 && now != w.moves
-	w.moves = now + 1
-	return moved, nil
-}
-
-func (w *writer) readFence(ctx context.Context, tx record.Tx, name record.Value) (int64, error) {
-	q := &record.Query{Table: w.fence, Fields: []string{"moves"}, Keys: &record.Keys{Fields: []string{"table_name"}, Fold: []bool{false}, Tuples: []record.Value{name}}}
-	for row, err := range tx.Select(ctx, q) {
-		if err != nil {
-			return 0, err
-		}
-		return strconv.ParseInt(row[0].Text, 10, 64)
-	}
-	return -1, nil
-}
-
-// again matches some rows anew inside the transaction and puts their outcomes in the place of the old ones; what was to
-// be written for the others stays.
-func (w *writer) again(ctx context.Context, rw *record.Writer, b *matched, rows []int) error {
-	next, err := w.x.match(ctx, rw.Tx(), b.block, slices.Clone(rows))
+	next, err := w.x.match(ctx, rw.Tx(), b.block, rows)
 	if err != nil {
 		return err
 	}
-	updates, deferred := b.updateRows, b.deferred
+	deferred := b.deferred
 	b.take(w.x, next, rows)
 	b.updateRows = append(b.updateRows, updates...)
 	b.deferred = append(b.deferred, deferred...)

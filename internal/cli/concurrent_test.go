@@ -1,0 +1,66 @@
+package cli_test
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// overlapping writes a delivery of the keys from first on, in an order of its own. The cost says which delivery it is.
+func overlapping(first, keys, step int, cost string) []byte {
+	var b bytes.Buffer
+	b.WriteString("Tag,Name,Purchased,Cost\n")
+	for i := range keys {
+		key := first + i*step%keys
+		fmt.Fprintf(&b, "K%06d,server %d,2026-01-02,%s\n", key, key, cost)
+	}
+	return b.Bytes()
+}
+
+func TestTwoImportsIntoOneTableAtOnce(t *testing.T) {
+	const keys, common = 30_000, 24_000
+	onBoth(t, func(t *testing.T, h *home) {
+		h.write(t, "map.yaml", []byte(assetMap))
+		// No unique index: what keeps a key from being there twice is the import alone.
+		h.must(t, 0, "table", "create", "asset", "--field", "tag:string", "--field", "name:string", "--field", "purchased:date", "--field", "cost:decimal")
+		h.write(t, "one.csv", overlapping(0, keys, 7, "1.5"))
+		h.write(t, "two.csv", overlapping(keys-common, keys, 11, "2.5"))
+		const total = int64(2*keys - common)
+		for round := range short(2, 20) {
+			one, two := h.start(t, "import", "one.csv", "--map", "map.yaml", "-o", "json"), h.start(t, "import", "two.csv", "--map", "map.yaml", "-o", "json")
+			var inserted, updated int64
+			for _, p := range []*process{one, two} {
+				e := p.end()
+				if e.code != 0 {
+					t.Fatalf("round %d\n%s", round, e)
+				}
+				r := decode[runJSON](t, e)
+				if !r.balances() || r.Pending != 0 || r.Read != keys || r.Skipped+r.Rejected != 0 {
+					t.Fatalf("round %d: run %d is %+v", round, r.Run, r)
+				}
+				h.staging(t, &r)
+				inserted, updated = inserted+r.Inserted, updated+r.Updated
+			}
+			h.content(t)
+			if n := h.count(t, ""); n != total {
+				t.Fatalf("round %d: %d records, want %d: each key once", round, n, total)
+			}
+			if round == 0 && (inserted != total || updated != common) {
+				t.Fatalf("%d inserted and %d updated, want %d and %d", inserted, updated, total, common)
+			}
+		}
+	})
+}
+
+// count is how many assets an encoded query finds.
+func (h *home) count(t testing.TB, query string) int64 {
+	t.Helper()
+	e := h.must(t, 0, "record", "count", "asset", "--query", query)
+	n, err := strconv.ParseInt(strings.TrimSpace(string(e.stdout)), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,72 @@
+package importset
+
+import (
+	"context"
+	"strconv"
+
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+)
+
+// fence serialises transactions of several imports, whatever processes they run in, and tells whether others have been
+// there. Each target table has one, which every batch into it moves.
+type fence struct {
+	table  *record.Table // FenceTable
+	name   string        // of what it is around
+	mine   int64         // where it stood after this import last passed; 0 before
+	others int64         // the last place where somebody else had put it
+}
+
+func (im *importer) fence(name string) *fence {
+	return &fence{table: im.db.Catalog().Table(FenceTable), name: name}
+}
+
+// look tells where the fence stands. What the transaction reads afterwards holds at least the writes of all who have
+// moved it so far.
+func (f *fence) look(ctx context.Context, tx record.Tx) (int64, error) {
+	q := &record.Query{Table: f.table, Fields: []string{"moves"}, Keys: &record.Keys{Fields: []string{"table_name"}, Fold: []bool{false}, Tuples: []record.Value{record.Text(f.name)}}}
+	for row, err := range tx.Select(ctx, q) {
+		if err != nil {
+			return 0, err
+		}
+		return strconv.ParseInt(row[0].Text, 10, 64)
+	}
+	return 0, nil
+}
+
+// pass waits until nobody else is inside, and moves the fence; it stays closed until the transaction ends. What others
+// wrote is unknown to those who looked before f.others.
+func (f *fence) pass(ctx context.Context, tx record.Tx) error {
+	if err := f.close(ctx, tx); err != nil {
+		return err
+	}
+	now, err := f.look(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if now != f.mine {
+		f.others = now
+	}
+	f.mine = now + 1
+	_, err = tx.Update(ctx, f.table, f.row("moves", f.mine))
+	return err
+}
+
+// close locks the row of the fence by writing to it, before its moves are read: read first, they could be another's by
+// the time of the writing.
+func (f *fence) close(ctx context.Context, tx record.Tx) error {
+	for {
+		missing, err := tx.Update(ctx, f.table, f.row("closed", 1))
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		err = tx.Nest(ctx, func(tx record.Tx) error { return tx.Insert(ctx, f.table, f.row("moves", 0)) })
+		if err != nil && fault.KindOf(err) != fault.Conflict {
+			return err
+		}
+	}
+}
+
+func (f *fence) row(field string, n int64) *record.Rows {
+	return &record.Rows{Fields: []string{"table_name", field}, Values: []record.Value{record.Text(f.name), record.Text(strconv.FormatInt(n, 10))}}
+}
