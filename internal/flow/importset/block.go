@@ -3,6 +3,7 @@ package importset
 import (
 	"context"
 	"iter"
+	"math/bits"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -89,8 +90,8 @@ func (b *block) cut(n int) (head, tail *block) {
 // digest adds the rows of the block to a digest of all rows before it. It depends on the rows and their order alone, not
 // on how they were cut into blocks.
 func (b *block) digest(sum uint64) uint64 {
-	for i, p := range b.payload {
-		sum += (xxhash.Sum64String(p) ^ uint64(b.first+int64(i))) * 0x9e3779b97f4a7c15
+	for _, p := range b.payload {
+		sum = (bits.RotateLeft64(sum, 23) ^ xxhash.Sum64String(p)) * 0x9e3779b97f4a7c15
 	}
 	return sum
 }

@@ -3,6 +3,7 @@ package importset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sort"
 	"sync"
@@ -280,6 +281,7 @@ type pass struct {
 	w      *writer
 	recent *block // the block handed to the writer last; it may not be committed yet
 	digest uint64 // of the rows of earlier attempts, as they are read again
+	passed int64  // how many those are so far
 
 	sequential bool // matching happens inside the writing transaction
 }
@@ -321,7 +323,17 @@ func (p *pass) earlier(ctx context.Context, row int64) ([]record.Value, int64, e
 
 // fromSource takes the rows from the source, passing over those that an earlier attempt has done.
 func (p *pass) fromSource(ctx context.Context, first *block, blocks *stream) error {
-	return p.flow(ctx, blocks.after(first), p.commit)
+	err := p.flow(ctx, blocks.after(first), p.commit)
+	if done := p.im.book.startRow(p.k); err == nil && p.passed < done {
+		return p.differs(fmt.Sprintf("it ends after %s rows, and %s had been read", Thousands(p.passed), Thousands(done)))
+	}
+	return err
+}
+
+// differs says that the source is not the one that the run began with.
+func (p *pass) differs(how string) error {
+	return fault.New(fault.Conflict, "%s is not what run %d began to import: %s", p.im.req.Source.Name, p.im.run_.Number, how).
+		WithHint("--restart imports it anew")
 }
 
 // flow moves blocks through matching, on a goroutine of its own, and into commit. Where rows with equal keys are all
@@ -439,11 +451,11 @@ func (p *pass) replay(ctx context.Context, b *block) (*block, error) {
 	if err := p.remember(ctx, head); err != nil {
 		return nil, err
 	}
+	p.passed += n
 	if p.k == 0 {
 		p.digest = head.digest(p.digest)
 		if b.first+n == done && digestText(p.digest) != p.im.book.resumed {
-			return nil, fault.New(fault.Conflict, "%s is not what run %d began to import: its first %s rows differ", p.im.req.Source.Name,
-				p.im.run_.Number, Thousands(done)).WithHint("--restart imports it anew")
+			return nil, p.differs(fmt.Sprintf("its first %s rows differ", Thousands(done)))
 		}
 	}
 	if tail.len() == 0 {

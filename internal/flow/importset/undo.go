@@ -2,9 +2,9 @@ package importset
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
@@ -57,7 +57,7 @@ func (s *Service) Undo(ctx context.Context, req UndoRequest) (*UndoReport, error
 	case run.State == Undone:
 		return nil, fault.New(fault.Refused, "run %d has been undone already", req.Run)
 	}
-	u := &undoer{Service: s, req: req, run: run, report: &UndoReport{Run: req.Run}, mark: fmt.Sprintf("undo:%d", req.Run), counted: map[string]bool{}}
+	u := &undoer{Service: s, req: req, run: run, report: &UndoReport{Run: req.Run}, mark: undoMark + strconv.FormatInt(req.Run, 10), counted: map[string]bool{}}
 	if err := u.inserted(ctx); err != nil {
 		return u.report, err
 	}
@@ -82,6 +82,9 @@ type undoer struct {
 	mark    string
 	counted map[string]bool // records with change rows of the run that have been dealt with
 }
+
+// undoMark begins the trace of an undo; the number of the run follows.
+const undoMark = "undo:"
 
 // undoPage is how many records one transaction takes back.
 const undoPage = 2_000
@@ -348,7 +351,9 @@ type facts struct {
 
 func (u *undoer) facts(history []deed, inserted bool) facts {
 	f := facts{created: inserted, old: map[string]record.Value{}}
+	since := map[string]bool{} // who changed the record after the run; a run that has been undone did not
 	for _, d := range history {
+		undo, isUndo := strings.CutPrefix(d.mark, undoMark)
 		switch {
 		case d.mark == u.mark:
 			f.undone = true
@@ -361,10 +366,13 @@ func (u *undoer) facts(history []deed, inserted bool) facts {
 					f.old[field] = v
 				}
 			}
+		case isUndo && since[undo]:
+			delete(since, undo)
 		case f.created || f.changes > 0:
-			f.changedSince = !f.undone
+			since[strconv.FormatInt(d.run, 10)] = true
 		}
 	}
+	f.changedSince = len(since) > 0 && !f.undone
 	return f
 }
 
