@@ -211,7 +211,7 @@ func (c *comparison) date() string {
 func (c *comparison) operand(path string) string {
 	fields := c.table.Path(path)
 	if c.rand.IntN(4) == 0 {
-		return pick(c.rand, odd)
+		return pick(c.rand, odd[:len(odd)-3])
 	}
 	return c.value(fields[len(fields)-1]).Text
 }
@@ -244,6 +244,11 @@ func (c *comparison) term() query.Node {
 	case query.MoreThan, query.LessThan:
 		t.Field = c.date()
 		t.Values = []string{c.date(), pick(c.rand, fuzzUnits), pick(c.rand, []string{"before", "after"}), pick(c.rand, []string{"0", "1", "30"})}
+	case query.Equal, query.NotEqual, query.StartsWith, query.EndsWith, query.Like, query.NotLike:
+		t.Values = []string{c.operand(t.Field)}
+		if c.rand.IntN(20) == 0 { // the stores put what cannot be stored in no order, memory does
+			t.Values = []string{pick(c.rand, odd[len(odd)-3:])}
+		}
 	default:
 		t.Values = []string{c.operand(t.Field)}
 	}
