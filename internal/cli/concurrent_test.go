@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"strconv"
 	"strings"
@@ -52,6 +53,55 @@ func TestTwoImportsIntoOneTableAtOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestOneOfTwoProcessesResumesAHaltedRun(t *testing.T) {
+	const keys = 30_000
+	onBoth(t, func(t *testing.T, h *home) {
+		h.makeAssets(t)
+		whole := zipped(t, overlapping(0, keys, 7, "1.5"))
+		h.write(t, "one.csv.gz", whole[:len(whole)*2/3])
+		args := []string{"import", "one.csv.gz", "--map", "map.yaml", "-o", "json"}
+		e := h.run(t, args...)
+		halted := decode[runJSON](t, e)
+		if e.code == 0 || halted.State != "halted" || halted.Read == 0 || halted.Read == keys || !halted.balances() {
+			t.Fatalf("a source that is cut short: %+v\n%s", halted, e)
+		}
+		h.write(t, "one.csv.gz", whole)
+		resumed := 0
+		for _, p := range []*process{h.start(t, args...), h.start(t, args...)} {
+			e := p.end()
+			r := decode[runJSON](t, e)
+			switch {
+			case e.code == 0 && r.Run == halted.Run && r.Resumed == halted.Read && r.Read == keys && r.Inserted == keys:
+				resumed++
+			case e.code == 0 && r.Run != halted.Run && r.Unchanged == keys: // came when the other had ended
+			case e.code == 1 && strings.Contains(string(e.stderr), "imports this at the moment"):
+			default:
+				t.Errorf("%s", e)
+			}
+		}
+		if resumed != 1 {
+			t.Errorf("%d of two processes resumed the run", resumed)
+		}
+		h.content(t)
+		if n := h.count(t, ""); n != keys {
+			t.Errorf("%d records, want %d", n, keys)
+		}
+	})
+}
+
+func zipped(t testing.TB, content []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // count is how many assets an encoded query finds.
