@@ -130,3 +130,18 @@ func writeFlags(b *bytes.Buffer, flags *pflag.FlagSet) {
 		fmt.Fprintf(b, "| `%s` | %s |\n", text, strings.ReplaceAll(usage, "|", `\|`))
 	})
 }
+
+// TestTheDemoAsksWhatTheRepositoryShows holds the answers that the program carries to those that people read.
+func TestTheDemoAsksWhatTheRepositoryShows(t *testing.T) {
+	carried, err := demoFiles.ReadFile("demo/servers.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := os.ReadFile("../../demo/servers.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(carried, shown) {
+		t.Error("internal/cli/demo/servers.yaml and demo/servers.yaml differ")
+	}
+}
