@@ -392,9 +392,6 @@ func firstOf(first, second error) error {
 
 // step matches one block and hands it on; rows that are done already only leave their keys.
 func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error) error {
-	if err := p.x.rebind(b.header); err != nil {
-		return err
-	}
 	todo, err := p.replay(ctx, b)
 	if err != nil || todo == nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strings"
 
-	"headrace/internal/connect/format"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/transform"
@@ -57,7 +56,6 @@ type matcher struct {
 	fields  []string                                                                 // what is read of the target
 	head    int                                                                      // how many of fields come before those of the map
 	fence   *fence                                                                   // of the target
-	header  *format.Header                                                           // what the map is bound to
 
 	waiting map[string]int32 // memory that one round leaves to the next
 	wants   []wanted
@@ -89,7 +87,7 @@ func newMatcher(m *transform.Map) *matcher {
 // look for duplicates already.
 func (x *matcher) second() *matcher {
 	c := newMatcher(x.m.Clone())
-	c.seen, c.earlier, c.header, c.fence = nil, x.earlier, x.header, x.fence
+	c.seen, c.earlier, c.fence = nil, x.earlier, x.fence
 	return c
 }
 
@@ -267,15 +265,6 @@ func (x *matcher) remember(ctx context.Context, tx record.Tx, b *block) error {
 	}
 	x.m.TakeCreated()
 	return nil
-}
-
-// rebind follows a source that has shown more columns.
-func (x *matcher) rebind(h *format.Header) error {
-	if h == nil || h == x.header {
-		return nil
-	}
-	x.header = h
-	return x.m.Bind(h.Columns)
 }
 
 // duplicate says what becomes of a row whose key an earlier row of the source had; nil when none had.

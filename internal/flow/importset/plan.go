@@ -139,7 +139,7 @@ func (pl *planner) pass(ctx context.Context, k int) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := pl.begin(k, first.header); err != nil {
+	if err := pl.begin(ctx, k, first.header); err != nil {
 		return err
 	}
 	if pl.keys, err = newKeyLog(); err != nil {
@@ -151,7 +151,9 @@ func (pl *planner) pass(ctx context.Context, k int) (err error) {
 	return p.flow(ctx, blocks.after(first), func(_ context.Context, b *matched) error { return pl.take(p, k, b) })
 }
 
-func (pl *planner) begin(k int, h *format.Header) error {
+// begin writes what stands before the rows of map k. Rows out of a plan have all columns from the start, so those of a
+// source that shows them bit by bit are looked for first.
+func (pl *planner) begin(ctx context.Context, k int, h *format.Header) (err error) {
 	def := pl.im.req.Maps[k]
 	pl.report.Maps = append(pl.report.Maps, MapRun{Map: def.Title(), Target: def.TargetTable})
 	pl.im.run_.Maps = pl.report.Maps
@@ -161,9 +163,14 @@ func (pl *planner) begin(k int, h *format.Header) error {
 	if k > 0 {
 		return pl.file.mark(k)
 	}
-	src := &pl.im.req.Source
+	src, columns := &pl.im.req.Source, h.Columns
+	if src.Format.Info().Grows {
+		if columns, err = src.columns(ctx); err != nil {
+			return err
+		}
+	}
 	return pl.file.begin(planHead{Version: planVersion, Source: src.Name, Size: src.Size, Format: src.formatName(), Options: src.Options,
-		Columns: h.Columns, Maps: pl.im.req.Maps, Tables: pl.im.req.Tables, Made: pl.im.db.Now().Format(time.RFC3339), ID: record.NewID()})
+		Columns: columns, Maps: pl.im.req.Maps, Tables: pl.im.req.Tables, Made: pl.im.db.Now().Format(time.RFC3339), ID: record.NewID()})
 }
 
 // watch makes a pass see what the plan would have written so far.

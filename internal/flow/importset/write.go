@@ -22,9 +22,6 @@ type writer struct {
 // write writes a block. It may change outcomes: of rows whose record somebody else changed since it was read, and of
 // rows that the store refuses.
 func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error {
-	if err := w.x.rebind(b.header); err != nil {
-		return err
-	}
 	if err := w.fence.pass(ctx, rw.Tx()); err != nil {
 		return err
 	}

@@ -11,7 +11,8 @@ import (
 	"headrace/internal/core/record"
 )
 
-// Map is a compiled transform map, bound to the columns of a source.
+// Map is a compiled transform map, bound to the columns of a source. It stays so when the source shows more of them:
+// columns only ever join at the end.
 type Map struct {
 	Def    Def
 	Target *record.Table
@@ -178,18 +179,6 @@ func (m *Map) Clone() *Map {
 		}
 	}
 	return &c
-}
-
-// Bind finds the source columns anew after the source has shown more of them. Columns only ever join at the end.
-func (m *Map) Bind(headers []string) error {
-	for i := range m.entries {
-		if e := &m.entries[i]; e.source >= 0 {
-			if err := e.bind(headers); err != nil {
-				return fault.During("map "+m.Def.Title(), err)
-			}
-		}
-	}
-	return nil
 }
 
 func (m *Map) bindSource(e *entry, d *FieldDef, headers []string) error {
