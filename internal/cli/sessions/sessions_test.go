@@ -3,7 +3,6 @@ package sessions_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,37 +16,45 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"headrace/internal/cli"
 	"headrace/internal/store/storetest/pgtest"
 )
 
 var postgres string // URL of the server that sessions on PostgreSQL use
 
-func TestMain(m *testing.M) {
-	testscript.Main(keep{m}, map[string]func(){
-		"headrace": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-		},
-		"hold-lock": holdLock,
-	})
-}
+func TestMain(m *testing.M) { testscript.Main(prepared{m}, map[string]func(){"hold-lock": holdLock}) }
 
-// keep runs the tests beside a PostgreSQL server.
-type keep struct{ m *testing.M }
+// prepared runs the tests with the program as it is released in the PATH, beside a PostgreSQL server.
+type prepared struct{ m *testing.M }
 
-func (k keep) Run() int {
-	server, err := pgtest.Start()
+func (p prepared) Run() int {
+	code, err := p.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	postgres = server.URL
-	code := k.m.Run()
-	if err := server.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	return code
+}
+
+func (p prepared) run() (code int, err error) {
+	dir, err := os.MkdirTemp("", "headrace-sessions-*")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, "headrace"), "headrace/cmd/headrace")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("building headrace: %w\n%s", err, out)
+	}
+	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+		return 1, err
+	}
+	server, err := pgtest.Start()
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	postgres = server.URL
+	return p.m.Run(), nil
 }
 
 // TestSessionsOnSQLite plays all sessions on the embedded store.
