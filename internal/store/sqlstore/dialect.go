@@ -10,30 +10,31 @@ import (
 
 // dialect is what the two databases say differently. Everything else in this package is said once.
 type dialect struct {
-	name       string
-	types      map[record.Type]string // physical type of a field; what is missing is plain text
-	text       string                 // physical type of text
-	collate    string                 // put behind a text expression that has no collation of its own
-	param      func(n int) string
-	position   string // function that finds a text in a text, 1 being its start
-	tail       func(text, n string) string
-	asText     func(sql string, t record.Type) string // the canonical text of an expression
-	element    func(column string, n int) string      // element of a JSON array, as text
-	inList     func(b *builder, sql string, t record.Type, values []string) string
-	inTuples   func(b *builder, columns []column, folded bool, tuples []string) string
-	datePart   func(sql, unit string) string           // number of a part of a date; "" for no unit
-	floor      func(c *column, unit query.Unit) string // the same for two dates if and only if the unit is
-	midnight   func(c column) string                   // a date as a date-time
-	decimal    func(c column) string                   // a number, comparable with any
-	seconds    func(sql string) string                 // since 1970
-	minmax     func(fn, sql string, t record.Type) string
-	sum        string
-	most       int    // parameters a statement may have
-	first      string // put behind an ascending order so that nulls come first
-	last       string
-	encode     func(t record.Type, v record.Value) record.Value // canonical text to what is bound
-	decode     func(t record.Type) decoder                      // what is read to canonical text, nil when it is the same
-	bareSuffix string                                           // end of a CREATE TABLE for a bare table
+	name     string
+	types    map[record.Type]string // physical type of a field; what is missing is plain text
+	text     string                 // physical type of text
+	collate  string                 // put behind a text expression that has no collation of its own
+	param    func(n int) string
+	position string // function that finds a text in a text, 1 being its start
+	tail     func(text, n string) string
+	asText   func(sql string, t record.Type) string // the canonical text of an expression
+	element  func(column string, n int) string      // element of a JSON array, as text
+	inList   func(b *builder, sql string, t record.Type, values []string) string
+	inTuples func(b *builder, columns []column, folded bool, tuples []string) string
+	datePart func(sql, unit string) string           // number of a part of a date; "" for no unit
+	floor    func(c *column, unit query.Unit) string // the same for two dates if and only if the unit is
+	midnight func(c column) string                   // a date as a date-time
+	decimal  func(c column) string                   // a number, comparable with any
+	seconds  func(sql string) string                 // since 1970
+	minmax   func(fn, sql string, t record.Type) string
+	sum      string
+	most     int    // parameters a statement may have
+	first    string // put behind an ascending order so that nulls come first
+	last     string
+	encode   func(t record.Type, v record.Value) record.Value // canonical text to what is bound
+	decode   func(t record.Type) decoder                      // what is read to canonical text, nil when it is the same
+	tableEnd string                                           // end of a CREATE TABLE
+	bareEnd  string                                           // the same for a bare table, which is keyed by what it is read by
 }
 
 type decoder func(text string) string
@@ -122,7 +123,7 @@ func sqliteDialect() *dialect {
 			}
 			return nil
 		},
-		bareSuffix: " WITHOUT ROWID",
+		bareEnd: " WITHOUT ROWID",
 	}
 }
 
@@ -182,6 +183,9 @@ func postgresDialect() *dialect {
 		sum:      "sum",
 		most:     65000,
 		first:    " NULLS FIRST",
+		// Room in each page for new versions of its rows: without it every update writes every index. Updates of 20,000
+		// of 200,000 records took half the time, inserts the same.
+		tableEnd: " WITH (fillfactor = 85)",
 		last:     " NULLS LAST",
 		encode:   func(_ record.Type, v record.Value) record.Value { return v },
 		decode: func(t record.Type) decoder {

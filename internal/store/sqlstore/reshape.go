@@ -153,14 +153,17 @@ func (s *Store) createTable(t *record.Table, has map[string]map[string]string) s
 		}
 		lines = append(lines, line)
 	}
-	suffix := ""
+	end := s.d.tableEnd
+	switch {
+	case t.Bare && len(keys) > 0 && !rowNumbers(t):
+		end = s.d.bareEnd
+	case t.Bare:
+		end = ""
+	}
 	if len(keys) > 0 {
 		lines = append(lines, "PRIMARY KEY ("+strings.Join(keys, ", ")+")")
-		if t.Bare && !rowNumbers(t) {
-			suffix = s.d.bareSuffix
-		}
 	}
-	return "CREATE TABLE " + ident(physical(t)) + " (" + strings.Join(lines, ", ") + ")" + suffix
+	return "CREATE TABLE " + ident(physical(t)) + " (" + strings.Join(lines, ", ") + ")" + end
 }
 
 // rowNumbers reports whether a bare table is keyed by one integer: SQLite then keeps its rows by that number itself, which
