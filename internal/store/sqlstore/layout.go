@@ -14,19 +14,40 @@ type layout struct {
 	fields []*record.Field // of the rows
 	shared []*record.Field
 	values []record.Value // of shared, checked and encoded
+	most   []int          // bytes that a value of each field may have; 0 is any number
 	keys   int            // leading fields that identify the record (updates)
 	rev    bool           // the field behind the keys is the expected sys_mod_count (updates)
 }
 
+// mostIndexed is how many bytes the values in an index may have together. PostgreSQL takes 2704 of folded text, and
+// folding makes text up to half as long again.
+const mostIndexed = 1700
+
+// indexedBytes gives the share of each indexed field in its index.
+func indexedBytes(t *record.Table) map[string]int {
+	most := map[string]int{}
+	for _, ix := range append(indexesOf(t), record.Index{Fields: keyOf(t)}) {
+		for _, f := range ix.Fields {
+			if share := mostIndexed / len(ix.Fields); most[f] == 0 || share < most[f] {
+				most[f] = share
+			}
+		}
+	}
+	return most
+}
+
+// layoutFor finds the columns of a block. inserting adds what every new record has; otherwise the block is an update,
+// which begins with the key.
 func (s *Store) layoutFor(t *record.Table, rows *record.Rows, inserting bool) (*layout, error) {
 	l := &layout{d: s.d, t: t}
+	most := indexedBytes(t)
 	taken := make(map[string]bool, len(rows.Fields))
 	for _, name := range rows.Fields {
 		f, err := writable(t, name, taken)
 		if err != nil {
 			return nil, err
 		}
-		l.fields = append(l.fields, f)
+		l.fields, l.most = append(l.fields, f), append(l.most, most[name])
 	}
 	shared := rows.Shared
 	if inserting && t.Hierarchical() && !t.Bare && !taken[record.SysClassName] && !sharedHas(shared, record.SysClassName) {
@@ -39,6 +60,9 @@ func (s *Store) layoutFor(t *record.Table, rows *record.Rows, inserting bool) (*
 		}
 		v, err := checked(f, a.Value)
 		if err != nil {
+			return nil, err
+		}
+		if err := fits(f, v, most[a.Field]); err != nil {
 			return nil, err
 		}
 		l.shared, l.values = append(l.shared, f), append(l.values, s.d.encode(f.Type, v))
@@ -103,12 +127,25 @@ func (l *layout) check(rows *record.Rows) error {
 	w := len(l.fields)
 	for at := 0; at < len(rows.Values); at += w {
 		for i, f := range l.fields {
-			if _, err := checked(f, rows.Values[at+i]); err != nil {
+			v, err := checked(f, rows.Values[at+i])
+			if err == nil {
+				err = fits(f, v, l.most[i])
+			}
+			if err != nil {
 				return fault.During("row "+itoa(at/w+1), err)
 			}
 		}
 	}
 	return nil
+}
+
+// fits refuses what one of the databases could not index.
+func fits(f *record.Field, v record.Value, most int) error {
+	if most == 0 || len(v.Text) <= most {
+		return nil
+	}
+	return fault.New(fault.Invalid, "field %s: a value of %d bytes is too long for an index, which takes %d of this field", f.Name, len(v.Text), most).
+		WithHint("shorten the value, or keep long texts in a field without an index")
 }
 
 // bound is the value as it is bound, after check.

@@ -248,22 +248,3 @@ func (c *sqliteConn) query(ctx context.Context, text string, args []record.Value
 	}
 	return c.n.query(text, args, yield)
 }
-
-func (c *sqliteConn) delete(ctx context.Context, t *record.Table, keys []record.Value) (int, error) {
-	names := keyOf(t)
-	l := &layout{d: sqliteDialect(), t: t}
-	var match []string
-	for i, k := range names {
-		f := t.Field(k)
-		l.fields = append(l.fields, f)
-		match = append(match, ident(columnOf(f))+" = ?"+itoa(i+1))
-	}
-	sql := "DELETE FROM " + ident(physical(t)) + " WHERE " + strings.Join(match, " AND ")
-	gone := 0
-	err := c.runRows(ctx, sql, l, keys, func(_ int, changed bool) {
-		if changed {
-			gone++
-		}
-	})
-	return gone, err
-}

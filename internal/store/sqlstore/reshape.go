@@ -96,8 +96,15 @@ func (s *Store) steps(want *record.Catalog, is *shape) ([]string, error) {
 	return out, nil
 }
 
+// mostColumns is how many columns PostgreSQL gives a table.
+const mostColumns = 1600
+
 // columnSteps makes the table, or the columns it lacks, and notes them in has.
 func (s *Store) columnSteps(t *record.Table, has map[string]map[string]string) ([]string, error) {
+	if len(t.Fields) > mostColumns {
+		return nil, fault.New(fault.Limit, "table %s has %d fields, a table takes %d", t.Name, len(t.Fields), mostColumns).
+			WithHint("import only the columns that are needed: staging keeps them all")
+	}
 	columns := has[physical(t)]
 	if columns == nil {
 		return []string{s.createTable(t, has)}, nil

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"math/big"
+	"slices"
 	"strings"
 
 	"headrace/internal/core/fault"
@@ -127,7 +128,7 @@ func (b *builder) groupOrder(out *strings.Builder, q *record.Query, groups []str
 	var parts []string
 	for _, g := range append(order, groups...) {
 		switch {
-		case !contains(groups, g):
+		case !slices.Contains(groups, g):
 			return fault.New(fault.Invalid, "groups can only be sorted by the fields they are grouped by")
 		case desc[g]:
 			parts = append(parts, g+" DESC"+b.d.last)
@@ -137,15 +138,6 @@ func (b *builder) groupOrder(out *strings.Builder, q *record.Query, groups []str
 	}
 	out.WriteString(" ORDER BY " + strings.Join(parts, ", "))
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // measures adds the aggregates. An average is read as a sum and a count and divided here, so that both stores round

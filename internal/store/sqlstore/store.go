@@ -47,7 +47,7 @@ type conn interface {
 	query(ctx context.Context, sql string, args []record.Value, yield func([]record.Value) bool) error
 	insert(ctx context.Context, l *layout, rows *record.Rows) error
 	update(ctx context.Context, l *layout, rows *record.Rows) (stale []int, err error)
-	delete(ctx context.Context, t *record.Table, keys []record.Value) (int, error)
+	delete(ctx context.Context, l *layout, keys []record.Value) (int, error)
 	shape(ctx context.Context) (*shape, error)
 	lockShape(ctx context.Context) error // keeps other processes from reshaping until the transaction ends
 	sqlTx() *sql.Tx
@@ -192,13 +192,15 @@ func (tx *Tx) Delete(ctx context.Context, t *record.Table, keys []record.Value) 
 	if err := tx.mayWrite(); err != nil {
 		return 0, err
 	}
-	if len(keys)%len(keyOf(t)) != 0 {
-		return 0, fault.New(fault.Internal, "%d key values for the %d key fields of %s", len(keys), len(keyOf(t)), t.Name)
+	block := &record.Rows{Fields: keyOf(t), Values: keys}
+	l, err := tx.s.layoutFor(t, block, true)
+	if err != nil || len(keys) == 0 {
+		return 0, err
 	}
-	if len(keys) == 0 {
-		return 0, nil
+	if err := l.check(block); err != nil {
+		return 0, err
 	}
-	n, err := tx.c.delete(ctx, t, keys)
+	n, err := tx.c.delete(ctx, l, keys)
 	return n, tx.wrote(ctx, err, t)
 }
 

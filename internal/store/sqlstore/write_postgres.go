@@ -178,16 +178,13 @@ func (l *layout) arrays(values []record.Value) []record.Value {
 	return out
 }
 
-func (c *postgresConn) delete(ctx context.Context, t *record.Table, keys []record.Value) (int, error) {
-	l := &layout{d: postgresDialect(), t: t}
+func (c *postgresConn) delete(ctx context.Context, l *layout, keys []record.Value) (int, error) {
 	var names, arrays []string
-	for i, k := range keyOf(t) {
-		f := t.Field(k)
-		l.fields = append(l.fields, f)
+	for i, f := range l.fields {
 		names = append(names, ident(columnOf(f)))
 		arrays = append(arrays, "$"+itoa(i+1)+"::"+pgCast(f.Type)+"[]")
 	}
-	sql := "DELETE FROM " + ident(physical(t)) + " WHERE (" + strings.Join(names, ", ") + ") IN (SELECT * FROM unnest(" + strings.Join(arrays, ", ") + "))"
+	sql := "DELETE FROM " + ident(physical(l.t)) + " WHERE (" + strings.Join(names, ", ") + ") IN (SELECT * FROM unnest(" + strings.Join(arrays, ", ") + "))"
 	n, err := c.exec(ctx, sql, l.arrays(keys))
 	return int(n), err
 }

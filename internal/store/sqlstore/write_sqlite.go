@@ -45,6 +45,22 @@ func (c *sqliteConn) update(ctx context.Context, l *layout, rows *record.Rows) (
 	return stale, err
 }
 
+func (c *sqliteConn) delete(ctx context.Context, l *layout, keys []record.Value) (int, error) {
+	match := make([]string, len(l.fields))
+	for i, f := range l.fields {
+		match[i] = ident(columnOf(f)) + " = ?" + itoa(i+1)
+	}
+	only := *l
+	only.values = nil // what an insert would add
+	gone := 0
+	err := c.runRows(ctx, "DELETE FROM "+ident(physical(l.t))+" WHERE "+strings.Join(match, " AND "), &only, keys, func(_ int, changed bool) {
+		if changed {
+			gone++
+		}
+	})
+	return gone, err
+}
+
 // runRows runs a statement for each row of values, telling ran, when given, whether it changed anything. It looks at
 // ctx between blocks.
 func (c *sqliteConn) runRows(ctx context.Context, sql string, l *layout, values []record.Value, ran func(row int, changed bool)) error {

@@ -57,6 +57,17 @@ var shapeLaws = []law{
 			}
 		}
 	}},
+	{"a table too wide is refused before anything is made", "files have thousands of columns", func(b *bench) {
+		t := record.Table{Name: "wide"}
+		for i := range 3000 {
+			t.Fields = append(t.Fields, record.Field{Name: "f" + itoa(i), Type: record.String})
+		}
+		cat, err := record.NewCatalog(t)
+		b.must(err)
+		if _, err := b.store.Reshape(b.Context(), cat, false); fault.KindOf(err) != fault.Limit {
+			b.failf("got %v", err)
+		}
+	}},
 	{"a unique index over equal records is refused", "the data decide, not the order of the changes", func(b *bench) {
 		plain := record.Table{Name: "thing", Fields: []record.Field{{Name: "name", Type: record.String}}}
 		b.reshape(plain)

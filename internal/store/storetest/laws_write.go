@@ -73,6 +73,19 @@ var writeLaws = []law{
 		}
 		b.finds("thing", nil)
 	}},
+	{"what is too long for an index is refused and named", "a cell of megabytes in a key column must spoil its row only", func(b *bench) {
+		t := things()
+		t.Indexes = []record.Index{{Fields: []string{"name"}}}
+		b.reshape(t)
+		long := strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyzÄ", 1700/38)
+		b.insert("thing", "sys_id name", "1", long)
+		b.finds("thing", term("name", query.Equal, strings.ToLower(long)), "1")
+		err := b.tryInsert("thing", "sys_id name note", "2", strings.Repeat("long", 1<<20), "x")
+		if fault.KindOf(err) != fault.Invalid || !strings.Contains(fmt.Sprint(err), "name") {
+			b.failf("got %v", err)
+		}
+		b.insert("thing", "sys_id name note", "2", "x", strings.Repeat("long", 1<<20))
+	}},
 	{"an empty text is null where the field is no text", "a date has no empty text, and the platform writes one", func(b *bench) {
 		b.reshape(things())
 		b.insert("thing", "sys_id name count price active day at", "1", "", "", "", "", "", "")
