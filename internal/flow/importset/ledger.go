@@ -60,13 +60,6 @@ func (l *Ledger) move(from, to Fate) {
 	*l.of(to)++
 }
 
-func (l *Ledger) add(o Ledger) {
-	l.Read += o.Read
-	for f := Pending; f <= Rejected; f++ {
-		*l.of(f) += *o.of(f)
-	}
-}
-
 // Balances reports whether every row read has exactly one fate, counting pending rows as one.
 func (l Ledger) Balances() bool {
 	return l.Read == l.Inserted+l.Updated+l.Unchanged+l.Skipped+l.Rejected+l.Pending

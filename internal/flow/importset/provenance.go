@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -133,7 +132,7 @@ func (s *Service) Checksum(ctx context.Context, t *record.Table) (string, error)
 			return "", err
 		}
 		line = append(appendPayload(line[:0], row), '\n')
-		if _, err := io.WriteString(h, string(line)); err != nil {
+		if _, err := h.Write(line); err != nil {
 			return "", err
 		}
 	}
