@@ -50,8 +50,6 @@ type native struct {
 	out   []byte
 	lens  []int32
 	flags []byte
-
-	durability record.Durability // what synchronous is set for; connections begin Durable
 }
 
 type prepared struct {
@@ -126,19 +124,6 @@ func (n *native) failure() error {
 	message := make([]byte, 512)
 	code := C.hr_error(n.db, (*C.char)(unsafe.Pointer(&message[0])), C.int(len(message)), &used)
 	return &sqliteError{code: int(code), message: string(message[:used])}
-}
-
-// setDurability chooses when commits wait for the disk. SQLite takes that only between transactions.
-func (n *native) setDurability(d record.Durability) error {
-	if n.durability == d {
-		return nil
-	}
-	level := map[record.Durability]string{record.Durable: "FULL", record.Resumable: "NORMAL"}[d]
-	if _, err := n.exec("PRAGMA synchronous = "+level, nil); err != nil {
-		return err
-	}
-	n.durability = d
-	return nil
 }
 
 // take gives the prepared statement of that text; put brings it back. A statement in use twice is prepared twice.

@@ -172,29 +172,38 @@ func (s *sqliteStore) nativeOf(c *sql.Conn) (n *native, err error) {
 }
 
 func (s *sqliteStore) read(ctx context.Context, fn func(conn) error) error {
-	return s.transact(ctx, s.readers, nil, fn)
-}
-
-func (s *sqliteStore) write(ctx context.Context, durability record.Durability, fn func(conn) error) error {
-	return s.transact(ctx, s.writer, &durability, fn)
-}
-
-// transact lends a connection in a transaction. database/sql is kept from watching ctx, which would roll back under our
-// feet; instead a done ctx interrupts the statement that is running, and none is begun.
-func (s *sqliteStore) transact(ctx context.Context, db *sql.DB, durability *record.Durability, fn func(conn) error) error {
-	c, err := db.Conn(ctx)
+	c, err := s.readers.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	n, err := s.nativeOf(c)
+	return s.transact(ctx, c, fn)
+}
+
+// write sets how far a commit waits for the disk, which SQLite takes between transactions only, when the statement is
+// compiled. Others who use the connection find it durable.
+func (s *sqliteStore) write(ctx context.Context, durability record.Durability, fn func(conn) error) error {
+	c, err := s.writer.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	if durability != nil {
-		if err := n.setDurability(*durability); err != nil {
+	defer c.Close()
+	if durability == record.Resumable {
+		after := context.WithoutCancel(ctx)
+		if _, err := c.ExecContext(after, "PRAGMA synchronous = NORMAL"); err != nil {
 			return err
 		}
+		defer c.ExecContext(after, "PRAGMA synchronous = FULL")
+	}
+	return s.transact(ctx, c, fn)
+}
+
+// transact lends the connection in a transaction. database/sql is kept from watching ctx, which would roll back under our
+// feet; instead a done ctx interrupts the statement that is running, and none is begun.
+func (s *sqliteStore) transact(ctx context.Context, c *sql.Conn, fn func(conn) error) error {
+	n, err := s.nativeOf(c)
+	if err != nil {
+		return err
 	}
 	tx, err := c.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
