@@ -90,7 +90,8 @@ func usablePath(path string) error {
 // than 64 MB makes nothing faster.
 const (
 	pageSize       = 8 << 10
-	cacheKB        = 64 << 10
+	writerCacheKB  = 64 << 10
+	readerCacheKB  = 32 << 10 // each: all connections together stay within 200 MB
 	checkpointPage = 64 << 20 / pageSize
 )
 
@@ -100,14 +101,15 @@ func (s *sqliteStore) pool(size int, write bool) *sql.DB {
 		"_busy_timeout": {strconv.Itoa(int(s.busy.Milliseconds()))},
 		"_mutex":        {"no"}, // a connection is in one hand at a time
 		"_foreign_keys": {"0"},
-		"_cache_size":   {strconv.Itoa(-cacheKB)},
 	}
 	setup := "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA trusted_schema = ON;"
 	if write {
 		settings.Set("_txlock", "immediate")
+		settings.Set("_cache_size", strconv.Itoa(-writerCacheKB))
 		setup = "PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " + strconv.Itoa(checkpointPage) + ";" + setup
 	} else {
 		settings.Set("_txlock", "deferred")
+		settings.Set("_cache_size", strconv.Itoa(-readerCacheKB))
 		setup += "PRAGMA query_only = ON;"
 	}
 	db := sql.OpenDB(&connector{s: s, dsn: "file:" + escaped + "?" + settings.Encode(), setup: setup})
