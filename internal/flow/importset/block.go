@@ -33,6 +33,7 @@ type block struct {
 	payload []string
 	old     []prior   // what an earlier pass made of the rows, in later passes
 	planned []planRow // what a plan says of the rows, when one is applied
+	fates   []outcome // what became of the rows, when an earlier run is repeated
 }
 
 // prior is what a row has come to already: by earlier maps, and, when it is tried again, by this one.

@@ -146,6 +146,9 @@ func (b *book) touch(ctx context.Context, state State, message string) error {
 		values = append(values, record.Assignment{Field: "state", Value: record.Text(string(state))},
 			record.Assignment{Field: "message", Value: record.Value{Text: message, Valid: message != ""}},
 			record.Assignment{Field: "owner", Value: record.Text(owner())})
+		if state == Done && b.im.mark != "" && b.im.sum != nil {
+			values = append(values, record.Assignment{Field: "hash", Value: record.Text(b.im.sum())}, record.Assignment{Field: "basis", Value: record.Text(b.im.mark)})
+		}
 		if state != Running {
 			values = append(values, record.Assignment{Field: "completed", Value: record.Text(w.Now().Format(record.DateTimeLayout))})
 		}
@@ -193,8 +196,10 @@ func (p *pass) commit(ctx context.Context, m *matched) error {
 				return err
 			}
 		}
-		if err := p.w.write(ctx, rw, m); err != nil {
-			return err
+		if !m.settled {
+			if err := p.w.write(ctx, rw, m); err != nil {
+				return err
+			}
 		}
 		var err error
 		if top, of, err = p.settle(ctx, rw, m); err != nil {

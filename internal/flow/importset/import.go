@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,14 +83,26 @@ type importer struct {
 	began  time.Time
 	before time.Duration // time that earlier attempts took
 	most   atomic.Int64
-	column []string    // columns of staging so far
-	maps   []MapRun    // of the run that is resumed
-	plan   *planReader // the plan that is applied; nil when a source is imported
+	column []string      // columns of staging so far
+	maps   []MapRun      // of the run that is resumed
+	plan   *planReader   // the plan that is applied; nil when a source is imported
+	sum    func() string // the hash of the source, once it is read; see repeat.go
+	start  int64         // where the target's fence stood when the import began
+	mark   string        // what the fates rest on; empty when somebody else wrote meanwhile
 }
 
 func (im *importer) run(ctx context.Context) (*Run, error) {
 	im.began = time.Now()
 	im.most.Store(blockRows)
+	if earlier, err := im.same(ctx); err != nil {
+		return nil, err
+	} else if earlier != nil {
+		return im.repeat(ctx, earlier)
+	}
+	var err error
+	if im.start, err = im.moves(ctx); err != nil {
+		return nil, err
+	}
 	blocks, stop := im.read(ctx)
 	defer stop()
 	first, ok := <-blocks.out
@@ -98,6 +111,9 @@ func (im *importer) run(ctx context.Context) (*Run, error) {
 	}
 	maps, err := im.compileAll(ctx, first.header)
 	if err != nil {
+		return nil, err
+	}
+	if err := im.indexKeys(ctx, maps); err != nil {
 		return nil, err
 	}
 	if err := im.open(ctx, first.header); err != nil {
@@ -132,6 +148,27 @@ func (im *importer) compileAll(ctx context.Context, h *format.Header) ([]*transf
 	return maps, nil
 }
 
+// indexKeys gives the target an index over a map's coalesce fields where it has none: without one, every batch would read
+// the whole table.
+func (im *importer) indexKeys(ctx context.Context, maps []*transform.Map) error {
+	for k, m := range maps {
+		var fields []string
+		for _, at := range m.Key {
+			fields = append(fields, m.Fields[at])
+		}
+		if t := im.target(k); len(fields) > 0 && !slices.Contains(fields, record.SysID) && !indexed(t, fields) {
+			add := record.Table{Name: t.Name, Label: t.Label, Extends: t.Extends, Indexes: []record.Index{{Fields: fields}}}
+			if _, err := im.db.Define(ctx, im.req.Actor, false, add); err != nil {
+				return fault.During("indexing the coalesce fields of "+t.Name, err)
+			}
+			if im.req.Notes != nil {
+				im.req.Notes(fmt.Sprintf("table %s was given an index over its coalesce fields: %s", t.Name, strings.Join(fields, ", ")))
+			}
+		}
+	}
+	return nil
+}
+
 func (im *importer) target(k int) *record.Table {
 	return im.db.Catalog().Table(im.req.Maps[k].TargetTable)
 }
@@ -143,6 +180,7 @@ func (im *importer) passes(ctx context.Context, m *transform.Map, first *block, 
 		if err := p.fromSource(ctx, first, blocks); err != nil {
 			return err
 		}
+		im.alone(p, im.start)
 	}
 	for k := max(1, im.book.pass); k < len(im.req.Maps); k++ {
 		if err := im.later(ctx, k); err != nil {
@@ -212,6 +250,7 @@ func (im *importer) read(ctx context.Context) (*stream, func()) {
 	if im.plan != nil {
 		return produce(ctx, im.plan.blocks)
 	}
+	im.sum = im.req.Source.watch()
 	return produce(ctx, func(ctx context.Context, emit func(*block) bool) error {
 		r := &blockReader{rows: im.req.Source.Rows(ctx), most: &im.most, clock: time.Now}
 		return r.each(ctx, emit)

@@ -201,3 +201,86 @@ func TestRetryTouchesRejectedRowsOnly(t *testing.T) {
 		t.Errorf("stored %+v, want %+v (%v)", stored, again, err)
 	}
 }
+
+// A second import of the same bytes may take its fates from the first, and must not when anything they rest on changed.
+func TestSameBytesAreKnownAgain(t *testing.T) {
+	f := open(t, servers)
+	content := feed(300, nil) + "S00001,again,,\n,nokey,,\nbad\n"
+	first := f.load(content, serverMap)
+	second := f.load(content, serverMap)
+	want := "303 = 0 inserted + 0 updated + 300 unchanged + 2 skipped + 1 rejected"
+	f.wantLedger(second, want)
+	third := f.load(content, serverMap)
+	f.wantLedger(third, want)
+	if first.Same != 0 || second.Same != first.Number || third.Same != second.Number {
+		t.Errorf("runs %d, %d, %d are the same as %d, %d, %d", first.Number, second.Number, third.Number, first.Same, second.Same, third.Same)
+	}
+	var a, b []string
+	for _, n := range []*importset.Run{second, third} {
+		for row, err := range f.Rows(t.Context(), n.Number) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			a = append(a, fmt.Sprintf("%d %d %s %s %v %+v", row.Row, row.Line, row.Fate, row.Target, row.Cells, row.Reject))
+		}
+		a, b = b, a
+	}
+	if strings.Join(a, "\n") != strings.Join(b, "\n") || len(a) != 303 {
+		t.Errorf("%d and %d rows, not the same", len(a), len(b))
+	}
+}
+
+func TestSameBytesAreReadAgainWhenSomethingChanged(t *testing.T) {
+	content := feed(50, nil)
+	edits := map[string]func(f *fixture, run *importset.Run){
+		"an edit": func(f *fixture, run *importset.Run) {
+			for row, err := range f.Rows(t.Context(), run.Number) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				table, err := f.db.Table("server")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, _, err := f.db.As(record.System).Update(t.Context(), table, row.Target, []record.Assignment{{Field: "name", Value: record.Text("mine")}}); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+		},
+		"another import": func(f *fixture, run *importset.Run) {
+			if _, err := f.Import(t.Context(), importset.Request{Source: text("other.csv", "Serial,Name,Installed,Cost\nS00007,other,,\n"), Maps: maps(t, serverMap), Actor: record.System}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"an undo": func(f *fixture, run *importset.Run) {
+			again := f.load(feed(50, func(i int, line string) string { return strings.Replace(line, "server 3,", "x,", 1) }), serverMap)
+			if _, err := f.Undo(t.Context(), importset.UndoRequest{Run: again.Number, Actor: record.System}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	for name, edit := range edits {
+		t.Run(name, func(t *testing.T) {
+			f := open(t, servers)
+			edit(f, f.load(content, serverMap))
+			run := f.load(content, serverMap)
+			if run.Same != 0 {
+				t.Errorf("run %d was taken from run %d", run.Number, run.Same)
+			}
+			want := "50 = 0 inserted + 1 updated + 49 unchanged + 0 skipped + 0 rejected"
+			if name == "an undo" {
+				want = "50 = 0 inserted + 0 updated + 50 unchanged + 0 skipped + 0 rejected"
+			}
+			f.wantLedger(run, want)
+		})
+	}
+	f := open(t, servers)
+	f.load(content, serverMap)
+	if run := f.load(content, serverMap+"copyEmptyFields: true\n"); run.Same != 0 {
+		t.Error("another map is not the same import")
+	}
+	if run := f.load(strings.Replace(content, "server 3,", "Server 3,", 1), serverMap); run.Same != 0 || run.Ledger.Updated != 1 {
+		t.Errorf("other bytes of the same length: %+v", run)
+	}
+}

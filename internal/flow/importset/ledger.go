@@ -134,6 +134,7 @@ type Run struct {
 	Resumed int64         `json:"resumed_at_row,omitempty"` // rows that an earlier attempt had done
 	Created int64         `json:"-"`
 	Undone  *UndoReport   `json:"undo,omitempty"`
+	Same    int64         `json:"same_as_run,omitempty"` // the run that had the same bytes and whose fates still hold
 	record  *record.Record
 }
 

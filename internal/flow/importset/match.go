@@ -41,6 +41,7 @@ type matched struct {
 	updateRows []int          // the rows to update
 	created    []transform.Created
 	looked     int64 // where the fence of the target stood before the look-ups
+	settled    bool  // nothing is to be written but the staging rows
 }
 
 // matcher decides the fates of rows against the target. It belongs to one goroutine.

@@ -236,21 +236,14 @@ func (u *undoer) takeBack(ctx context.Context, table string, ids []string, inser
 		if err != nil {
 			return err
 		}
-		var remove []*record.Record
+		d := &decided{table: t}
 		for _, id := range ids {
-			gone, err := u.one(ctx, w, t, id, now[id], history[id], inserted)
-			if err != nil {
-				return err
-			}
-			if gone != nil {
-				remove = append(remove, gone)
-			}
+			u.one(d, id, now[id], history[id], inserted)
 		}
 		if u.req.DryRun {
 			return nil
 		}
-		_, err = w.DeleteRows(ctx, t, remove)
-		return err
+		return u.carryOut(ctx, w, d)
 	}
 	session := u.db.As(u.req.Actor).WithTrace(u.mark)
 	if u.req.DryRun {
@@ -314,12 +307,27 @@ func read(ctx context.Context, tx record.Tx, t *record.Table, ids []string) (map
 	return out, nil
 }
 
-// one takes the run's doings on one record back, or says why not. It returns the record when it is to be removed. A
-// record may come up several times: as inserted by a row, and with each page that holds a change row of it.
-func (u *undoer) one(ctx context.Context, w *record.Writer, t *record.Table, id string, now *record.Record, history []deed, inserted bool) (*record.Record, error) {
+// decided is what is to become of some records of a table.
+type decided struct {
+	table   *record.Table
+	remove  []*record.Record
+	restore []restored
+	revive  []restored // were deleted by the run
+}
+
+// restored is a record, as it is now, and the values that it had.
+type restored struct {
+	id  string
+	now *record.Record
+	old map[string]record.Value
+}
+
+// one decides what becomes of one record, or says why it is left alone. A record may come up several times: as inserted
+// by a row, and with each page that holds a change row of it.
+func (u *undoer) one(d *decided, id string, now *record.Record, history []deed, inserted bool) {
 	f := u.facts(history, inserted)
 	if u.counted[id] {
-		return nil, nil
+		return
 	}
 	if f.changes > 0 {
 		u.counted[id] = true
@@ -328,18 +336,74 @@ func (u *undoer) one(ctx context.Context, w *record.Writer, t *record.Table, id 
 	case f.undone: // an interrupted undo has been here
 		u.done(f.created)
 	case f.changedSince:
-		u.report.refuse(t.Name, id, "changed since")
+		u.report.refuse(d.table.Name, id, "changed since")
 	case now == nil && !f.deleted:
-		u.report.refuse(t.Name, id, "removed since")
+		u.report.refuse(d.table.Name, id, "removed since")
 	case f.created && f.deleted: // came and went within the run
 	case f.created:
 		u.done(true)
-		return now, nil
+		d.remove = append(d.remove, now)
+	case f.deleted:
+		u.done(false)
+		d.revive = append(d.revive, restored{id, now, f.old})
 	default:
 		u.done(false)
-		return nil, u.restore(ctx, w, t, id, f.old, f.deleted)
+		d.restore = append(d.restore, restored{id, now, f.old})
 	}
-	return nil, nil
+}
+
+// carryOut writes what was decided.
+func (u *undoer) carryOut(ctx context.Context, w *record.Writer, d *decided) error {
+	if _, err := w.DeleteRows(ctx, d.table, d.remove); err != nil {
+		return err
+	}
+	for _, r := range d.revive {
+		values := []record.Assignment{{Field: record.SysID, Value: record.Text(r.id)}}
+		for field, v := range r.old {
+			values = append(values, record.Assignment{Field: field, Value: v})
+		}
+		if _, err := w.Insert(ctx, d.table, values); err != nil {
+			return err
+		}
+	}
+	return u.putBack(ctx, w, d)
+}
+
+// putBack gives records the values that they had, all at once: fields that only some of them have lost are written to
+// the others as they are.
+func (u *undoer) putBack(ctx context.Context, w *record.Writer, d *decided) error {
+	var names []string
+	for _, name := range d.table.Names() {
+		if slices.ContainsFunc(d.restore, func(r restored) bool { _, lost := r.old[name]; return lost }) {
+			names = append(names, name)
+		}
+	}
+	rows := &record.Rows{Fields: append([]string{record.SysID, record.SysModCount}, names...)}
+	var lost [][]record.Assignment
+	for _, r := range d.restore {
+		var differ []record.Assignment
+		values := []record.Value{record.Text(r.id), r.now.Get(record.SysModCount)}
+		for _, name := range names {
+			now := r.now.Get(name)
+			old, had := r.old[name]
+			if !had {
+				old = now
+			}
+			if old != now {
+				differ = append(differ, record.Assignment{Field: name, Value: now})
+			}
+			values = append(values, old)
+		}
+		if len(differ) > 0 {
+			rows.Values, lost = append(rows.Values, values...), append(lost, differ)
+		}
+	}
+	stale, err := w.UpdateRows(ctx, d.table, rows, func(i int) []record.Assignment { return lost[i] })
+	for _, i := range stale {
+		u.report.Restored--
+		u.report.refuse(d.table.Name, rows.Row(i)[0].Text, "changed since")
+	}
+	return err
 }
 
 // facts is what the change rows of one record say about a run.
@@ -382,20 +446,4 @@ func (u *undoer) done(created bool) {
 	} else {
 		u.report.Restored++
 	}
-}
-
-func (u *undoer) restore(ctx context.Context, w *record.Writer, t *record.Table, id string, old map[string]record.Value, deleted bool) error {
-	if u.req.DryRun {
-		return nil
-	}
-	values := make([]record.Assignment, 0, len(old)+1)
-	for field, v := range old {
-		values = append(values, record.Assignment{Field: field, Value: v})
-	}
-	if deleted {
-		_, err := w.Insert(ctx, t, append(values, record.Assignment{Field: record.SysID, Value: record.Text(id)}))
-		return err
-	}
-	_, _, err := w.Update(ctx, t, id, values)
-	return err
 }

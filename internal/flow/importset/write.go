@@ -222,7 +222,10 @@ func (w *writer) stage(ctx context.Context, tx record.Tx, run int64, b *matched)
 func (o *outcome) columns() (state, reason, note, target record.Value) {
 	state = record.Text(o.fate.String())
 	if o.reject != nil {
-		reason, note = record.Text(o.reject.Code), record.Text(mustJSON(o.reject))
+		reason, note = record.Text(o.reject.Code), record.Text(o.reject.Raw)
+		if note.Text == "" {
+			note.Text = mustJSON(o.reject)
+		}
 	}
 	if o.fate != Rejected && o.target != "" {
 		target = record.Text(o.target)

@@ -17,6 +17,7 @@ type Reject struct {
 	Value  string `json:"value,omitempty"`
 	Msg    string `json:"msg"`
 	Hint   string `json:"hint,omitempty"`
+	Raw    string `json:"-"` // the reject as it is kept, when it is only passed on
 }
 
 // Keep is the value of a field that a row leaves alone: the record keeps what it has, a new one gets the default.
