@@ -24,15 +24,18 @@ import (
 // clockSkew is how far the clocks of processes that share a store may be apart.
 const clockSkew = 5 * time.Minute
 
-// watch makes the source tell the hash of its bytes once it has been read to its end.
+// watch makes the source tell the hash of its bytes, once its first reading has come to the end. Later readings, for late
+// columns, go unwatched.
 func (s *Source) watch() func() string {
-	sum, ended := sha256.New(), false
+	sum, ended, begun := sha256.New(), false, false
 	open := s.Open
 	s.Open = func(ctx context.Context) (io.ReadCloser, error) {
 		r, err := open(ctx)
-		sum.Reset()
-		ended = false
-		return &watched{r, sum, &ended}, err
+		if begun || err != nil {
+			return r, err
+		}
+		begun = true
+		return &watched{r, sum, &ended}, nil
 	}
 	return func() string {
 		if !ended {
