@@ -9,9 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -140,6 +140,8 @@ type process struct {
 	cmd      *exec.Cmd
 	out, err bytes.Buffer
 	began    time.Time
+	peak     int64         // resident memory so far
+	watched  chan struct{} // closed when the process is not watched any more
 }
 
 // start starts the program in the home.
@@ -149,27 +151,44 @@ func (h *home) start(t testing.TB, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: exec.Command(path, append(args, h.flags...)...)}
+	p := &process{t: t, cmd: exec.Command(path, append(args, h.flags...)...), watched: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = h.dir, &p.out, &p.err
 	p.cmd.Env = append(os.Environ(), "HEADRACE_DATA=", "HEADRACE_DATABASE=", "HEADRACE_OUTPUT=", "NO_COLOR=1")
 	p.began = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go p.watch()
 	return p
+}
+
+// watch follows the peak of the process's memory until it has ended. What the kernel accounts to a child (ru_maxrss)
+// would not do: it begins with the memory of the process that started it, which is this test.
+func (p *process) watch() {
+	defer close(p.watched)
+	for {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+		_, line, found := strings.Cut(string(status), "VmHWM:")
+		if err != nil || !found { // it has ended
+			return
+		}
+		var kb int64
+		if _, err := fmt.Sscan(line, &kb); err == nil {
+			p.peak = max(p.peak, kb<<10)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
 }
 
 // end waits for the process.
 func (p *process) end() *ended {
 	p.t.Helper()
 	err := p.cmd.Wait()
+	<-p.watched
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
 		p.t.Fatal(err)
 	}
-	e := &ended{args: p.cmd.Args[1:], code: p.cmd.ProcessState.ExitCode(), stdout: p.out.Bytes(), stderr: p.err.Bytes(), took: time.Since(p.began)}
-	if usage, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		e.peak = usage.Maxrss << 10
-	}
+	e := &ended{args: p.cmd.Args[1:], code: p.cmd.ProcessState.ExitCode(), stdout: p.out.Bytes(), stderr: p.err.Bytes(), took: time.Since(p.began), peak: p.peak}
 	return e
 }
 
