@@ -90,8 +90,8 @@ func usablePath(path string) error {
 // than 64 MB makes nothing faster.
 const (
 	pageSize       = 8 << 10
-	writerCacheKB  = 64 << 10
-	readerCacheKB  = 32 << 10 // each: all connections together stay within 200 MB
+	writerCacheKB  = 48 << 10
+	readerCacheKB  = 16 << 10 // each: all connections together stay within 120 MB
 	checkpointPage = 64 << 20 / pageSize
 )
 
