@@ -24,13 +24,12 @@ func newSeen() *seen { return &seen{seed: maphash.MakeSeed()} }
 func (s *seen) claim(key string, row int64, check func(row int64) bool) bool {
 	h := maphash.String(s.seed, key)
 	sh := &s.shards[h>>56]
-	if 4*(sh.used+1) > 3*len(sh.slots) {
+	if 8*(sh.used+1) > 7*len(sh.slots) {
 		sh.grow()
 	}
-	mask := uint64(len(sh.slots) - 1)
 	tag := h << 32
-	at := home(h) & mask
-	for ; sh.slots[at] != 0; at = (at + 1) & mask {
+	at := home(tag, len(sh.slots))
+	for ; sh.slots[at] != 0; at = after(at, len(sh.slots)) {
 		if slot := sh.slots[at]; slot&^0xffffffff == tag && check(int64(slot&0xffffffff)-1) {
 			return true
 		}
@@ -40,23 +39,26 @@ func (s *seen) claim(key string, row int64, check func(row int64) bool) bool {
 	return false
 }
 
-// home is where the search for a hash begins: derived from the tag alone, so that growing needs no key.
-func home(h uint64) uint64 {
-	tag := h & 0xffffffff
-	return tag * 0x9e3779b97f4a7c15 >> 20
+// home is where the search for a tag begins: derived from the tag alone, so that growing needs no key.
+func home(tag uint64, slots int) int { return int(tag >> 32 * uint64(slots) >> 32) }
+
+func after(at, slots int) int {
+	if at++; at < slots {
+		return at
+	}
+	return 0
 }
 
 func (s *shard) grow() {
 	old := s.slots
-	s.slots = make([]uint64, max(64, 2*len(old)))
-	mask := uint64(len(s.slots) - 1)
+	s.slots = make([]uint64, max(64, len(old)+len(old)/4))
 	for _, slot := range old {
 		if slot == 0 {
 			continue
 		}
-		at := home(slot>>32) & mask
+		at := home(slot&^0xffffffff, len(s.slots))
 		for s.slots[at] != 0 {
-			at = (at + 1) & mask
+			at = after(at, len(s.slots))
 		}
 		s.slots[at] = slot
 	}

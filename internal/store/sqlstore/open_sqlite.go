@@ -91,7 +91,7 @@ func usablePath(path string) error {
 const (
 	pageSize       = 8 << 10
 	writerCacheKB  = 48 << 10
-	readerCacheKB  = 16 << 10 // each: all connections together stay within 120 MB
+	readerCacheKB  = 8 << 10 // each: all connections together stay within 80 MB
 	checkpointPage = 64 << 20 / pageSize
 )
 
