@@ -9,7 +9,7 @@ import (
 )
 
 // fence serialises transactions of several imports, whatever processes they run in, and tells whether others have been
-// there. Each target table has one, which every batch into it moves.
+// there. Each hierarchy of target tables has one, which every batch into any of them moves.
 type fence struct {
 	table  *record.Table // FenceTable
 	name   string        // of what it is around
@@ -20,6 +20,9 @@ type fence struct {
 func (im *importer) fence(name string) *fence {
 	return &fence{table: im.db.Catalog().Table(FenceTable), name: name}
 }
+
+// around gives the fence of a table. All tables of a hierarchy have one: the same records are in several of them.
+func (im *importer) around(t *record.Table) *fence { return im.fence(t.Physical) }
 
 // look tells where the fence stands. What the transaction reads afterwards holds at least the writes of all who have
 // moved it so far.

@@ -328,7 +328,7 @@ type pass struct {
 func (im *importer) pass(k int, m *transform.Map) *pass {
 	x := newMatcher(m)
 	c := im.db.Catalog()
-	x.fence = im.fence(m.Target.Name)
+	x.fence = im.around(m.Target)
 	p := &pass{im: im, k: k, x: x, w: &writer{x: x.second(), rows: c.Table(RowTable), fence: x.fence}, sequential: x.seen == nil && len(m.Key) > 0}
 	x.earlier = func(ctx context.Context, row int64) (string, int64, error) {
 		cells, line, err := p.earlier(ctx, row)

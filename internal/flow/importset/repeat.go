@@ -79,7 +79,7 @@ func (im *importer) basis(moves int64) string {
 // moves tells how far the target's fence has moved.
 func (im *importer) moves(ctx context.Context) (moves int64, err error) {
 	err = im.db.Store().Read(ctx, func(tx record.Tx) error {
-		moves, err = im.fence(im.target(0).Name).look(ctx, tx)
+		moves, err = im.around(im.target(0)).look(ctx, tx)
 		return err
 	})
 	return moves, err
@@ -121,7 +121,7 @@ func (im *importer) same(ctx context.Context) (*record.Record, error) {
 
 // untouched reports whether nobody but run r has written to the target since r began.
 func (im *importer) untouched(ctx context.Context, r *record.Record) (bool, error) {
-	t := im.target(0)
+	t := im.db.Catalog().Table(im.target(0).Physical) // its relatives hold the same records
 	moves, err := im.moves(ctx)
 	if err != nil || r.Get("basis").Text != im.basis(moves) {
 		return false, err

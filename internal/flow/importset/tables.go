@@ -12,7 +12,7 @@ const (
 	RunTable     = "sys_import_set_run"     // one record per transform map of an import
 	RowTable     = "sys_import_set_row"     // staging: every row of every import
 	OutcomeTable = "sys_import_set_outcome" // what each map made of a row, where an import has several
-	FenceTable   = "sys_import_fence"       // one row per target table, moved by every batch; see fence
+	FenceTable   = "sys_import_fence"       // one row per hierarchy of target tables, moved by every batch; see fence
 )
 
 // Tables lists the tables of this package, for the composition root.
