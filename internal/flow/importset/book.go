@@ -2,8 +2,10 @@ package importset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -181,12 +183,34 @@ func count(field string, n int64) record.Assignment {
 	return record.Assignment{Field: field, Value: record.Text(strconv.FormatInt(n, 10))}
 }
 
-// commit writes a matched block and the run's progress in one transaction.
+// commit writes a matched block and the run's progress in one transaction. It first trusts the block: a savepoint would
+// make SQLite keep a copy of every page that the block touches. When the store refuses a row, all is done once more with
+// care.
 func (p *pass) commit(ctx context.Context, m *matched) error {
-	im := p.im
 	began := time.Now()
-	var top, of Ledger
-	err := im.session(p.k).WriteAs(ctx, record.Resumable, func(rw *record.Writer) error {
+	before, fence := *m, *p.w.fence
+	before.out = slices.Clone(m.out)
+	p.w.careful = false
+	top, of, err := p.attempt(ctx, m)
+	if errors.Is(err, errSpoiled) {
+		*p.w.fence = fence
+		p.w.careful = true
+		p.w.x.m.Forget()
+		top, of, err = p.attempt(ctx, &before)
+	}
+	if err != nil {
+		return err
+	}
+	p.im.run_.Ledger, p.im.run_.Maps[p.k].Ledger = top, of
+	p.im.pace(time.Since(began))
+	p.im.progress()
+	return nil
+}
+
+// attempt is one transaction of commit. It gives the ledgers as they are then.
+func (p *pass) attempt(ctx context.Context, m *matched) (top, of Ledger, err error) {
+	im := p.im
+	err = im.session(p.k).WriteAs(ctx, record.Resumable, func(rw *record.Writer) error {
 		if err := im.stillWanted(ctx, rw.Tx()); err != nil {
 			return err
 		}
@@ -207,13 +231,7 @@ func (p *pass) commit(ctx context.Context, m *matched) error {
 		}
 		return im.book.advance(ctx, rw, p, m, top, of)
 	})
-	if err != nil {
-		return err
-	}
-	im.run_.Ledger, im.run_.Maps[p.k].Ledger = top, of
-	im.pace(time.Since(began))
-	im.progress()
-	return nil
+	return top, of, err
 }
 
 // settle writes the fates of a block to staging and gives the ledgers as they will be.

@@ -284,3 +284,42 @@ func TestSameBytesAreReadAgainWhenSomethingChanged(t *testing.T) {
 		t.Errorf("other bytes of the same length: %+v", run)
 	}
 }
+
+// A row that the store refuses spoils itself and not its block, whether it is inserted or updated, and references that
+// the block creates are created once.
+func TestRowsTheStoreRefusesSpoilOnlyThemselves(t *testing.T) {
+	unique := servers
+	unique.Fields = append([]record.Field(nil), servers.Fields...)
+	unique.Fields[1].Unique = true // the name, which is not the key
+	f := open(t, unique, record.Table{Name: "rack", Fields: []record.Field{{Name: "name", Type: record.String, Display: true}}},
+		record.Table{Name: "server", Fields: []record.Field{{Name: "rack", Type: record.Reference, Reference: "rack"}}})
+	yaml := strings.Replace(serverMap, "  cost: Cost\n", "  rack: {sourceField: Cost, choiceAction: create}\n", 1)
+	f.wantLedger(f.load("Serial,Name,Installed,Cost\nA,one,,r1\nB,two,,r1\nC,one,,r2\nD,four,,r3\n", yaml),
+		"4 = 3 inserted + 0 updated + 0 unchanged + 0 skipped + 1 rejected")
+	run := f.load("Serial,Name,Installed,Cost\nA,uno,,r1\nB,four,,r1\nD,four,,r4\nE,five,,r4\nF,five,,r1\n", yaml)
+	f.wantLedger(run, "5 = 1 inserted + 2 updated + 0 unchanged + 0 skipped + 2 rejected")
+	groups, err := f.Reasons(t.Context(), run.Number)
+	if err != nil || len(groups) != 1 || groups[0].Reason != "unique_conflict" || fmt.Sprint(groups[0].Lines) != "[3 6]" {
+		t.Errorf("reasons: %+v %v", groups, err)
+	}
+	rack, err := f.db.Table("rack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	racks := map[string]string{}
+	for row, err := range f.db.As(record.System).Select(t.Context(), &record.Query{Table: rack, Fields: []string{"sys_id", "name"}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		racks[row[0].Text] = row[1].Text
+	}
+	server, err := f.db.Table("server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, err := range f.db.As(record.System).Select(t.Context(), &record.Query{Table: server, Fields: []string{"serial", "rack"}}) {
+		if err != nil || racks[row[1].Text] == "" {
+			t.Errorf("server %v refers to no rack of %v (%v)", row, racks, err)
+		}
+	}
+}

@@ -86,7 +86,7 @@ func (im *importer) retry(ctx context.Context, k int) error {
 		return err
 	}
 	p := im.pass(k, m)
-	p.sequential, p.w.x = true, p.x
+	p.sequential, p.w.x, p.w.careful = true, p.x, true
 	return p.flow(ctx, func(ctx context.Context, emit func(*block) bool) error {
 		var b *block
 		for row, err := range im.rejected(ctx, k) {

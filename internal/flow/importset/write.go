@@ -2,6 +2,7 @@ package importset
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -17,6 +18,8 @@ type writer struct {
 	rows   *record.Table
 	fence  *fence         // of the target
 	memory []record.Value // for staging rows, from block to block
+
+	careful bool // each write that may fail is nested, so that a row the store refuses spoils only itself
 }
 
 // write writes a block. It may change outcomes: of rows whose record somebody else changed since it was read, and of
@@ -99,6 +102,21 @@ func (w *writer) createReferences(ctx context.Context, rw *record.Writer, create
 	return nil
 }
 
+// errSpoiled says that the store refused some row of a block that was trusted.
+var errSpoiled = errors.New("a row of the block is refused")
+
+// try writes: nested when careful, else as it is, where a refusal spoils the transaction.
+func (w *writer) try(ctx context.Context, tx record.Tx, write func() error) error {
+	if w.careful {
+		return tx.Nest(ctx, func(record.Tx) error { return write() })
+	}
+	err := write()
+	if err != nil && spoilsRow(err) {
+		return errSpoiled
+	}
+	return err
+}
+
 // insert adds the new records: all at once, or, when the store refuses, one by one, so that a bad row spoils only itself.
 func (w *writer) insert(ctx context.Context, rw *record.Writer, b *matched) error {
 	if len(b.insertRows) == 0 {
@@ -106,7 +124,7 @@ func (w *writer) insert(ctx context.Context, rw *record.Writer, b *matched) erro
 	}
 	t := w.x.m.Target
 	b.inserts.Shared = w.x.m.Defaults()
-	err := rw.Tx().Nest(ctx, func(record.Tx) error { return rw.InsertRows(ctx, t, &b.inserts) })
+	err := w.try(ctx, rw.Tx(), func() error { return rw.InsertRows(ctx, t, &b.inserts) })
 	if err == nil || !spoilsRow(err) {
 		return err
 	}
@@ -131,7 +149,7 @@ func (w *writer) update(ctx context.Context, rw *record.Writer, b *matched) (sta
 	}
 	var gone []int
 	rows, old := w.updateBlock(b)
-	err = rw.Tx().Nest(ctx, func(record.Tx) error { gone, err = rw.UpdateRows(ctx, w.x.m.Target, rows, old); return err })
+	err = w.try(ctx, rw.Tx(), func() error { gone, err = rw.UpdateRows(ctx, w.x.m.Target, rows, old); return err })
 	if err != nil && spoilsRow(err) {
 		return w.updateEach(ctx, rw, b, rows, old)
 	}
