@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"sort"
 	"strconv"
+
+	"headrace/internal/core/fault"
 )
 
 // Names of the dictionary's tables: what users define is kept as records of these.
@@ -49,13 +51,20 @@ func writeDictionary(ctx context.Context, s Session, tables []Table) error {
 	})
 }
 
-// put inserts the record or brings it up to date.
+// put inserts the record or brings it up to date. It may come to be there between the look and the insert: another
+// process has defined the same.
 func (w *Writer) put(ctx context.Context, t *Table, id string, values []Assignment) error {
-	if _, err := get(ctx, w.tx, t, id); err == nil {
-		_, _, err := w.Update(ctx, t, id, values)
-		return err
+	_, err := get(ctx, w.tx, t, id)
+	if err != nil {
+		err = w.tx.Nest(ctx, func(Tx) error {
+			_, err := w.Insert(ctx, t, append(values[:len(values):len(values)], Assignment{SysID, Text(id)}))
+			return err
+		})
+		if err == nil || fault.KindOf(err) != fault.Conflict {
+			return err
+		}
 	}
-	_, err := w.Insert(ctx, t, append(values, Assignment{SysID, Text(id)}))
+	_, _, err = w.Update(ctx, t, id, values)
 	return err
 }
 

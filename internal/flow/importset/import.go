@@ -157,7 +157,7 @@ func (im *importer) indexKeys(ctx context.Context, maps []*transform.Map) error 
 			fields = append(fields, m.Fields[at])
 		}
 		if t := im.target(k); len(fields) > 0 && !slices.Contains(fields, record.SysID) && !indexed(t, fields) {
-			add := record.Table{Name: t.Name, Label: t.Label, Extends: t.Extends, Indexes: []record.Index{{Fields: fields}}}
+			add := record.Table{Name: t.Name, Label: t.Label, Extends: t.Extends, Extendable: t.Extendable, Indexes: []record.Index{{Fields: fields}}}
 			if _, err := im.db.Define(ctx, im.req.Actor, false, add); err != nil {
 				return fault.During("indexing the coalesce fields of "+t.Name, err)
 			}
