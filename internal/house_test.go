@@ -298,7 +298,7 @@ func TestTracesAreFound(t *testing.T) {
 			t.Errorf("%q passes", bad)
 		}
 	}
-	for _, good := range []string{"/api/now/work/item", "homework/root/x", "a proxy and a registry", "/usr/share/ieee-data/oui.csv"} {
+	for _, good := range []string{"/api/now/workitem", "homework/root/x", "a proxy and a registry", "/usr/share/ieee-data/oui.csv"} {
 		if traces.MatchString(good) {
 			t.Errorf("%q does not pass", good)
 		}
