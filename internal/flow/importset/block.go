@@ -18,7 +18,7 @@ import (
 // Limits of a block: it is one transaction, so it ends by rows, bytes or time, whichever comes first.
 const (
 	blockRows  = 20_000
-	blockBytes = 3 << 20 // of payload; a block takes about four times that in memory, and three are on their way
+	blockBytes = 3 << 20 // of payload; its rows as cells and values take several times that, and three blocks are on their way
 	blockTime  = 250 * time.Millisecond
 )
 

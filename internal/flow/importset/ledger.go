@@ -132,7 +132,6 @@ type Run struct {
 	Columns []string      `json:"-"`
 	Format  string        `json:"format"`
 	Resumed int64         `json:"resumed_at_row,omitempty"` // rows that an earlier attempt had done
-	Created int64         `json:"-"`
 	Undone  *UndoReport   `json:"undo,omitempty"`
 	Same    int64         `json:"same_as_run,omitempty"` // the run that had the same bytes and whose fates still hold
 	record  *record.Record

@@ -316,21 +316,13 @@ func (s *Service) against(ctx context.Context, src *Source, l *surveyor, into *r
 			key.Ambiguous = g.Rows
 		}
 	}
-	perRow := secondsPerRow(len(l.Columns))
-	if !key.Indexed {
-		if n, err := s.db.As(record.System).Count(ctx, into, nil); err == nil { // every batch reads the whole table
-			perRow += float64(n) / blockRows * secondsPerScanned
-		}
-	}
-	key.ForecastSeconds = math.Round(float64(l.Rows)*perRow*10) / 10
+	key.ForecastSeconds = math.Round(float64(l.Rows)*secondsPerRow(len(l.Columns))*10) / 10
 	return nil
 }
 
-// Measured on two cores with the embedded store: a row of twelve columns takes about 7 microseconds, half of it for each
-// row and half for its cells; reading a record in a scan takes about half a microsecond.
-const secondsPerScanned = 0.5e-6
-
-func secondsPerRow(columns int) float64 { return 3.5e-6 + float64(columns)*0.3e-6 }
+// secondsPerRow is a line through two loads measured on two cores with the embedded store: 32,530 rows of 4 columns in
+// 0.25 s, 1,000,000 rows of 12 columns in 8.4 s. A key without an index gets one before the first row.
+func secondsPerRow(columns int) float64 { return 7.3e-6 + float64(columns)*0.09e-6 }
 
 // indexed reports whether some index of the table begins with the fields, in any order.
 func indexed(t *record.Table, fields []string) bool {

@@ -169,8 +169,8 @@ static int install(sqlite3 *db, char **message, const void *api) {
 
 int hr_install(const uint32_t *from, const uint32_t *to, int n) {
 #ifdef __GLIBC__
-	// A Go process calls SQLite from many threads in turn. With an arena a thread, glibc would keep the pages that one
-	// thread's cache gave back from the next: measured, 310 MB for caches of 110 MB.
+	// A Go process calls SQLite from many threads in turn. With an arena a thread, glibc would keep what one thread gave
+	// back from the next.
 	mallopt(M_ARENA_MAX, 1);
 #endif
 	size_t size = (size_t)n * sizeof(uint32_t);
