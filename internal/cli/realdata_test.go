@@ -127,22 +127,33 @@ func (h *home) wantOrganizations(t *testing.T, want map[string][]string) {
 	}
 }
 
-// wantUnchanged imports the same file again, thrice: it writes nothing, and the quickest takes at most half the time of
-// the first import.
+// wantUnchanged imports the same file again, which writes nothing and takes at most half the time of the first import.
+// Other tests share the machine, so the quickest of a few firsts is held against the quickest of as many seconds.
 func (h *home) wantUnchanged(t *testing.T, first *runJSON, args []string) {
 	t.Helper()
-	quickest := first.Seconds
-	for range 3 {
-		r := h.load(t, args...)
-		if r.Inserted+r.Updated+r.Rejected != 0 || r.Unchanged+r.Skipped != r.Read || r.Read != first.Read {
-			t.Fatalf("imported again: %v", r.fates())
-		}
-		quickest = min(quickest, r.Seconds)
+	quickest, again := first.Seconds, h.again(t, first, args)
+	for i := 0; i < 10 && again > quickest/2; i++ {
+		table := fmt.Sprintf("oui_%d", i)
+		h.must(t, 0, "table", "create", table, "--field", "registry:string", "--field", "assignment:string", "--field", "organization_name:string",
+			"--field", "organization_address:string")
+		args := []string{ouiFile, "--into", table, "--coalesce", "assignment"}
+		fresh := h.load(t, args...)
+		quickest, again = min(quickest, fresh.Seconds), min(again, h.again(t, fresh, args))
 	}
-	t.Logf("first %.3f s, again %.3f s", first.Seconds, quickest)
-	if quickest > first.Seconds/2 {
-		t.Errorf("the second import takes %.3f s, more than half of %.3f s", quickest, first.Seconds)
+	t.Logf("first %.3f s, again %.3f s", quickest, again)
+	if again > quickest/2 {
+		t.Errorf("the second import takes %.3f s, more than half of %.3f s", again, quickest)
 	}
+}
+
+// again imports once more what first imported, and gives the seconds it took.
+func (h *home) again(t *testing.T, first *runJSON, args []string) float64 {
+	t.Helper()
+	r := h.load(t, args...)
+	if r.Inserted+r.Updated+r.Rejected != 0 || r.Unchanged+r.Skipped != r.Read || r.Read != first.Read {
+		t.Fatalf("imported again: %v", r.fates())
+	}
+	return r.Seconds
 }
 
 const isoMap = `targetTable: %s

@@ -21,6 +21,9 @@ import (
 // that what was written then is unchanged now. Such an import takes its rows and fates from the earlier run's staging,
 // without reading, mapping and looking up again. Everything else about it is an import like any other.
 
+// repeatRows is the block of a repeated run: small, for nothing is looked up, and reading and writing go side by side.
+const repeatRows = 4000
+
 // clockSkew is how far the clocks of processes that share a store may be apart.
 const clockSkew = 5 * time.Minute
 
@@ -190,13 +193,13 @@ func (im *importer) repeat(ctx context.Context, earlier *record.Record) (*Run, e
 // again makes blocks of the staging rows of an earlier run.
 func (im *importer) again(ctx context.Context, run int64, h *format.Header, emit func(*block) bool) error {
 	t := im.db.Catalog().Table(RowTable)
-	for from := int64(0); ; from += blockRows {
+	for from := int64(0); ; from += repeatRows {
 		bound := func(op query.Op, row int64) query.Node {
 			return &query.Term{Field: "id", Op: op, Values: []string{strconv.FormatInt(rowID(run, row), 10)}}
 		}
 		q := &record.Query{Table: t, Fields: []string{"line", "payload", "state", "reason", "note", "target"},
-			Where: &query.And{Parts: []query.Node{bound(query.GreaterEqual, from), bound(query.Less, from+blockRows)}}, OrderBy: []query.Order{{Field: "id"}}}
-		b := &block{first: from, header: h, lines: make([]int64, 0, blockRows), payload: make([]string, 0, blockRows), fates: make([]outcome, 0, blockRows)}
+			Where: &query.And{Parts: []query.Node{bound(query.GreaterEqual, from), bound(query.Less, from+repeatRows)}}, OrderBy: []query.Order{{Field: "id"}}}
+		b := &block{first: from, header: h, lines: make([]int64, 0, repeatRows), payload: make([]string, 0, repeatRows), fates: make([]outcome, 0, repeatRows)}
 		for row, err := range im.db.As(record.System).Select(ctx, q) {
 			if err != nil {
 				return err
