@@ -32,6 +32,7 @@ type console struct {
 // Main runs one command line and returns its exit code. Cancelling ctx ends the work in hand where it can be resumed.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app.BoundMemory()
+	app.SpareProcessor()
 	return execute(ctx, args, stdin, stdout, stderr)
 }
 

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"headrace/internal/core/fault"
@@ -93,16 +94,11 @@ func (w *Writer) DeleteRows(ctx context.Context, t *Table, olds []*Record) (int,
 	return n, nil
 }
 
-func (w *Writer) hooked(t *Table) bool {
-	if w.session.quiet {
-		return false
-	}
-	for _, h := range w.session.db.hooks {
-		if h.Sees(t) {
-			return true
-		}
-	}
-	return false
+func (w *Writer) hooked(t *Table) bool { return !w.session.quiet && w.session.db.Hooked(t) }
+
+// Hooked reports whether a hook wants to see the writes on t.
+func (db *DB) Hooked(t *Table) bool {
+	return slices.ContainsFunc(db.hooks, func(h Hook) bool { return h.Sees(t) })
 }
 
 func (w *Writer) insertEach(ctx context.Context, t *Table, rows *Rows) error {

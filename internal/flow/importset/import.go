@@ -88,6 +88,7 @@ type importer struct {
 	plan   *planReader   // the plan that is applied; nil when a source is imported
 	sum    func() string // the hash of the source, once it is read; see repeat.go
 	start  int64         // where the target's fence stood when the import began
+	empty  bool          // the target had no records then
 	mark   string        // what the fates rest on; empty when somebody else wrote meanwhile
 }
 
@@ -101,6 +102,9 @@ func (im *importer) run(ctx context.Context) (*Run, error) {
 	}
 	var err error
 	if im.start, err = im.moves(ctx); err != nil {
+		return nil, err
+	}
+	if im.empty, err = im.beginsEmpty(ctx); err != nil {
 		return nil, err
 	}
 	blocks, stop := im.read(ctx)
@@ -333,6 +337,12 @@ func (im *importer) pass(k int, m *transform.Map) *pass {
 	x.earlier = func(ctx context.Context, row int64) (string, int64, error) {
 		cells, line, err := p.earlier(ctx, row)
 		return x.keyOf(cells), line, err
+	}
+	if im.empty && im.run_.Resumed == 0 && x.seen != nil {
+		x.start, x.untouched = im.start, func(ctx context.Context, tx record.Tx) (bool, error) {
+			direct, err := im.writtenDirectly(ctx, tx, im.began)
+			return !direct, err
+		}
 	}
 	if im.plan != nil {
 		p.sequential = true

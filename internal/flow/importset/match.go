@@ -57,6 +57,10 @@ type matcher struct {
 	fields  []string                                                                 // what is read of the target
 	head    int                                                                      // how many of fields come before those of the map
 	fence   *fence                                                                   // of the target
+	// untouched reports that the target holds nothing but rows of this import, as an import that began on an empty table
+	// finds it; nil when it began on others. start is where the fence stood then.
+	untouched func(ctx context.Context, tx record.Tx) (bool, error)
+	start     int64
 
 	waiting map[string]int32 // memory that one round leaves to the next
 	wants   []wanted
@@ -349,6 +353,14 @@ func (x *matcher) ask(groups map[string]*record.Keys, key []record.Value, state 
 
 // find looks the keys up and compares each record found with the row that waits for it.
 func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
+	if missing, err := x.missing(ctx, tx, r); err != nil || missing {
+		r.looked = x.start
+		return err
+	}
+	var err error
+	if r.looked, err = x.fence.look(ctx, tx); err != nil {
+		return err
+	}
 	masks := make([]string, 0, len(r.groups))
 	for mask := range r.groups {
 		masks = append(masks, mask)

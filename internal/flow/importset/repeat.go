@@ -124,7 +124,6 @@ func (im *importer) same(ctx context.Context) (*record.Record, error) {
 
 // untouched reports whether nobody but run r has written to the target since r began.
 func (im *importer) untouched(ctx context.Context, r *record.Record) (bool, error) {
-	t := im.db.Catalog().Table(im.target(0).Physical) // its relatives hold the same records
 	moves, err := im.moves(ctx)
 	if err != nil || r.Get("basis").Text != im.basis(moves) {
 		return false, err
@@ -133,19 +132,30 @@ func (im *importer) untouched(ctx context.Context, r *record.Record) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	since := fmt.Sprintf("%012x", began.Add(-clockSkew).UnixMilli()) // ids begin with their milliseconds
+	var direct bool
+	err = im.db.Store().Read(ctx, func(tx record.Tx) error {
+		direct, err = im.writtenDirectly(ctx, tx, began)
+		return err
+	})
+	return !direct, err
+}
+
+// writtenDirectly reports whether anything but an import has written to the target, or a relative of it, since a moment.
+// Imports move the fence; what is not an import writes its change rows under run 0.
+func (im *importer) writtenDirectly(ctx context.Context, tx record.Tx, moment time.Time) (bool, error) {
+	t := im.db.Catalog().Table(im.target(0).Physical)                 // its relatives hold the same records
+	since := fmt.Sprintf("%012x", moment.Add(-clockSkew).UnixMilli()) // ids begin with their milliseconds
 	classes := t.Classes
 	if len(classes) == 0 {
 		classes = []string{t.Name}
 	}
-	// Imports move the fence; what is not an import writes its change rows under run 0.
-	for row, err := range im.db.As(record.System).Select(ctx, &record.Query{Table: im.db.Catalog().Table(record.ChangeTable), Fields: []string{"run"}, Limit: 1,
+	for row, err := range tx.Select(ctx, &record.Query{Table: im.db.Catalog().Table(record.ChangeTable), Fields: []string{"run"}, Limit: 1,
 		Where: &query.And{Parts: []query.Node{&query.Term{Field: "run", Op: query.Equal, Values: []string{"0"}},
 			&query.Term{Field: "sequence", Op: query.Greater, Values: []string{since}},
 			&query.Term{Field: "table_name", Op: query.In, Values: classes}}}}) {
-		return row == nil, err
+		return row != nil, err
 	}
-	return true, nil
+	return false, nil
 }
 
 // lasting are the reasons that rest on the source and the map alone, so that they hold as long as those do.

@@ -229,11 +229,29 @@ func (m *Map) Column(i int) string { return m.entries[i].column }
 
 // clean refuses what no database can keep: NUL characters and bytes that are not UTF-8.
 func (m *Map) clean(i int, v record.Value) *Reject {
-	if !v.Valid || utf8.ValidString(v.Text) && strings.IndexByte(v.Text, 0) < 0 {
+	if !v.Valid || plainASCII(v.Text) || utf8.ValidString(v.Text) && strings.IndexByte(v.Text, 0) < 0 {
 		return nil
 	}
 	return &Reject{Code: "invalid_character", Column: m.entries[i].column, Field: m.Fields[i],
 		Value: record.Clip(strings.ToValidUTF8(v.Text, "\uFFFD")), Msg: "holds a NUL character or bytes that are not UTF-8"}
+}
+
+// plainASCII reports whether a text is ASCII without NUL, looking at eight bytes as one number: no high bit, and none that a
+// subtraction of one would set.
+func plainASCII(s string) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		v := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if (v|(v-ones))&highs != 0 {
+			return false
+		}
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] == 0 || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // Finder answers the look-ups of a map in the tables it refers to.

@@ -168,29 +168,24 @@ func (s *postgresStore) close() error {
 }
 
 func (s *postgresStore) read(ctx context.Context, fn func(conn) error) error {
-	return s.transact(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, "", fn)
+	return s.transact(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
 }
 
 func (s *postgresStore) write(ctx context.Context, durability record.Durability, fn func(conn) error) error {
-	first := ""
+	var o pgx.TxOptions
 	if durability == record.Resumable {
-		first = "SET LOCAL synchronous_commit = off"
+		o.BeginQuery = "begin; set local synchronous_commit = off" // in one message: a round trip is dear where both ends are busy
 	}
-	return s.transact(ctx, pgx.TxOptions{}, first, fn)
+	return s.transact(ctx, o, fn)
 }
 
-func (s *postgresStore) transact(ctx context.Context, o pgx.TxOptions, first string, fn func(conn) error) error {
+func (s *postgresStore) transact(ctx context.Context, o pgx.TxOptions, fn func(conn) error) error {
 	tx, err := s.pool.BeginTx(ctx, o)
 	if err != nil {
 		return err
 	}
 	// After a commit this does nothing; a context that is done must not keep the connection from being put back.
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if first != "" {
-		if _, err := tx.Exec(ctx, first); err != nil {
-			return err
-		}
-	}
 	c := newPostgresConn(tx, s.schema)
 	if err := fn(c); err != nil {
 		return err

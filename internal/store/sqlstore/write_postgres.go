@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"io"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,11 @@ func (c *postgresConn) insert(ctx context.Context, l *layout, rows *record.Rows)
 		if err := c.settle(); err != nil {
 			return err
 		}
-		_, err := c.pg.CopyFrom(ctx, newCopyReader(l, rows), "COPY "+into+" FROM STDIN")
+		in, err := newCopyReader(l, rows)
+		if err != nil {
+			return err
+		}
+		_, err = c.pg.CopyFrom(ctx, in, "COPY "+into+" FROM STDIN (FORMAT binary)")
 		return c.lost(err)
 	}
 	var sql strings.Builder
@@ -44,69 +47,6 @@ func (c *postgresConn) insert(ctx context.Context, l *layout, rows *record.Rows)
 	}
 	_, err := c.exec(ctx, sql.String(), args)
 	return err
-}
-
-// copyReader writes rows in the text format of COPY as they are asked for.
-type copyReader struct {
-	l      *layout
-	values []record.Value
-	tail   []byte // the shared columns and the end of the line, the same for every row
-	buf    []byte
-	from   int
-}
-
-func newCopyReader(l *layout, rows *record.Rows) *copyReader {
-	r := &copyReader{l: l, values: rows.Values}
-	for _, v := range l.values {
-		r.tail = append(r.tail, '\t')
-		r.tail = appendCopy(r.tail, v)
-	}
-	r.tail = append(r.tail, '\n')
-	return r
-}
-
-const copyChunk = 1 << 16
-
-// Read gives the next bytes.
-func (r *copyReader) Read(p []byte) (int, error) {
-	if r.from == len(r.buf) {
-		r.buf, r.from = r.buf[:0], 0
-		w := len(r.l.fields)
-		for len(r.values) > 0 && len(r.buf) < copyChunk {
-			for i, v := range r.values[:w] {
-				if i > 0 {
-					r.buf = append(r.buf, '\t')
-				}
-				r.buf = appendCopy(r.buf, r.l.bound(i, v))
-			}
-			r.buf = append(r.buf, r.tail...)
-			r.values = r.values[w:]
-		}
-		if len(r.buf) == 0 {
-			return 0, io.EOF
-		}
-	}
-	n := copy(p, r.buf[r.from:])
-	r.from += n
-	return n, nil
-}
-
-// copyEscapes are the letters behind the backslash of the bytes that COPY reads as something else.
-var copyEscapes = [256]byte{'\t': 't', '\n': 'n', '\r': 'r', '\\': '\\'}
-
-func appendCopy(buf []byte, v record.Value) []byte {
-	if !v.Valid {
-		return append(buf, '\\', 'N')
-	}
-	from := 0
-	for i := 0; i < len(v.Text); i++ {
-		if e := copyEscapes[v.Text[i]]; e != 0 {
-			buf = append(buf, v.Text[from:i]...)
-			buf = append(buf, '\\', e)
-			from = i + 1
-		}
-	}
-	return append(buf, v.Text[from:]...)
 }
 
 // update is one statement: an array a field, joined by the key. It returns the places of the rows it wrote.
