@@ -61,25 +61,25 @@ func (c *console) runImport(ctx context.Context, a *app.App, name string, o *imp
 	if err != nil {
 		return err
 	}
-	for _, n := range chosen.notes {
+	for _, n := range chosen.Notes {
 		c.note("  %s", n)
 	}
 	p := c.follow(in)
 	defer p.done()
-	req := importset.Request{Source: in.Source, Maps: chosen.defs, Restart: o.restart, Actor: record.System, Progress: p.run,
+	req := importset.Request{Source: in.Source, Maps: chosen.Maps, Restart: o.restart, Actor: record.System, Progress: p.run,
 		Notes: func(n string) { c.note("  %s", n) }}
 	if o.plan {
-		report, err := plan(ctx, a, req, chosen.made, o.save)
+		report, err := plan(ctx, a, req, chosen.Made, o.save)
 		p.done()
 		return c.showPlan(report, err, o.changes)
 	}
 	if o.save != "" {
-		if err := saveMaps(o.save, chosen.defs); err != nil {
+		if err := saveMaps(o.save, chosen.Maps); err != nil {
 			return err
 		}
 	}
-	if chosen.made != nil {
-		if _, err := a.DB.Define(ctx, record.System, false, *chosen.made); err != nil {
+	if chosen.Made != nil {
+		if _, err := a.DB.Define(ctx, record.System, false, *chosen.Made); err != nil {
 			return err
 		}
 	}

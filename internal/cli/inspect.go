@@ -85,17 +85,16 @@ func (c *console) survey(ctx context.Context, a *app.App, in *input, req imports
 // saveMap writes the map that an import would make of the names, or that goes with a derived table.
 func (o *inspectOptions) saveMap(ctx context.Context, a *app.App, in *input, survey *importset.Survey) error {
 	if o.into != "" {
-		m := mapFlags{into: o.into, coalesce: o.key}
-		chosen, err := m.byName(ctx, in, a.DB.Catalog().Table(o.into))
+		chosen, err := a.Imports.Choose(ctx, &in.Source, importset.Choice{Into: o.into, Coalesce: o.key}, nil)
 		if err != nil {
 			return err
 		}
-		return saveMaps(o.save, chosen.defs)
+		return saveMaps(o.save, chosen.Maps)
 	}
 	if len(survey.Columns) == 0 {
 		return fault.New(fault.Invalid, "%s has no columns to map", in.Name)
 	}
-	_, def := importset.Derive(survey, tableName(in.Name), "", o.key)
+	_, def := importset.Derive(survey, importset.TableName(in.Name), "", o.key)
 	return saveMaps(o.save, []transform.Def{def})
 }
 

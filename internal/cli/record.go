@@ -13,6 +13,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
+	"headrace/internal/flow/importset"
 )
 
 func (c *console) recordCommand() *cobra.Command {
@@ -102,7 +103,7 @@ func (c *console) shown(t *record.Table, asked []string) (names []string, fields
 	if len(names) == 0 {
 		names = t.Names()
 		if c.settings.Output == "table" && !t.Bare {
-			own := ownFields(t)
+			own := importset.OwnFields(t)
 			names = append([]string{record.SysID}, own[:min(len(own), mostColumns)]...)
 		}
 	}

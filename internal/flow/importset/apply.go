@@ -14,6 +14,7 @@ type ApplyRequest struct {
 	Path     string
 	Restart  bool
 	Actor    record.Actor
+	Began    func(*Run) // as for Request
 	Progress func(*Run)
 }
 
@@ -33,7 +34,7 @@ func (s *Service) Apply(ctx context.Context, req ApplyRequest) (run *Run, err er
 			return nil, err
 		}
 	}
-	im := &importer{Service: s, plan: plan, req: Request{Maps: plan.head.Maps, Actor: req.Actor, Progress: req.Progress, Restart: req.Restart,
+	im := &importer{Service: s, plan: plan, req: Request{Maps: plan.head.Maps, Actor: req.Actor, Began: req.Began, Progress: req.Progress, Restart: req.Restart,
 		Source: Source{Name: plan.head.Source, Size: plan.head.Size, Options: plan.head.Options, planned: plan.head.Format}}}
 	return im.run(ctx)
 }

@@ -33,6 +33,7 @@ type Request struct {
 	Tables   []record.Table    // kept in a saved plan: tables to be made before it is applied; else not looked at
 	Restart  bool              // begin anew even when an unfinished run could be resumed
 	Actor    record.Actor      // on whose behalf
+	Began    func(*Run)        // called once, when the run has its number and its record; may be nil
 	Progress func(*Run)        // called after every batch, on the importing goroutine; may be nil
 	Notes    func(note string) // told what the reader decided about the source; may be nil
 }
@@ -125,6 +126,7 @@ func (im *importer) run(ctx context.Context) (*Run, error) {
 	}
 	im.active.Store(im.run_.Number, true)
 	defer im.active.Delete(im.run_.Number)
+	im.announce()
 	err = im.passes(ctx, maps[0], first, blocks)
 	stop()
 	return im.run_, im.close(ctx, err)
@@ -525,6 +527,13 @@ func (im *importer) session(k int) record.Session {
 		s = s.Quiet()
 	}
 	return s
+}
+
+// announce tells whoever waits for it that the run is there.
+func (im *importer) announce() {
+	if im.req.Began != nil {
+		im.req.Began(im.run_)
+	}
 }
 
 func (im *importer) progress() {

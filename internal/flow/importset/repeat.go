@@ -185,6 +185,7 @@ func (im *importer) repeat(ctx context.Context, earlier *record.Record) (*Run, e
 	im.mark = earlier.Get("basis").Text
 	im.active.Store(im.run_.Number, true)
 	defer im.active.Delete(im.run_.Number)
+	im.announce()
 	p := &pass{im: im, w: &writer{rows: im.db.Catalog().Table(RowTable), fence: im.fence(im.target(0).Name)}}
 	blocks, stop := produce(ctx, func(ctx context.Context, emit func(*block) bool) error {
 		return im.again(ctx, before.Number, header, emit)
