@@ -27,8 +27,9 @@ test: deps ## what we promise, checked: unit, conformance, kills and cuts in sho
 	go test -race -shuffle=on -timeout 10m ./...
 	scripts/fuzz --total 30s
 
-bench: deps build ## the budgets as ratios against sqlite3 and psql on the same file (BENCH='-scale -n 5')
+bench: deps build ## the budgets as ratios against the raw tools on the same file (BENCH='-scale -n 5') and against other servers
 	scripts/bench $(BENCH)
+	scripts/bench-api
 
 soak: deps build ## the long forms: 200 kills, ten minutes of fuzzing per target, the ten-million-row run
 	HEADRACE_SOAK=1 go test -shuffle=on -timeout 3h ./...
