@@ -14,7 +14,7 @@ func (w *Writer) InsertRows(ctx context.Context, t *Table, rows *Rows) error {
 	if rows.Len() == 0 {
 		return nil
 	}
-	if w.hooked(t) {
+	if w.hooked(t) || w.session.guarded() {
 		return w.insertEach(ctx, t, rows)
 	}
 	block := *rows
@@ -29,7 +29,7 @@ func (w *Writer) UpdateRows(ctx context.Context, t *Table, rows *Rows, old func(
 	if rows.Len() == 0 {
 		return nil, nil
 	}
-	if w.hooked(t) {
+	if w.hooked(t) || w.session.guarded() {
 		return w.updateEach(ctx, t, rows)
 	}
 	block := *rows
@@ -51,7 +51,7 @@ func (w *Writer) writeUpdates(ctx context.Context, t *Table, rows *Rows, old fun
 			continue
 		}
 		row := rows.Row(i)
-		addChange(log, row[0].Text, Updated, nextCount(row[1]), old(i))
+		addChange(log, t, row[0].Text, Updated, nextCount(row[1]), old(i))
 	}
 	return stale, w.insertChanges(ctx, log)
 }
@@ -70,14 +70,17 @@ func (w *Writer) DeleteRows(ctx context.Context, t *Table, olds []*Record) (int,
 	if len(olds) == 0 {
 		return 0, nil
 	}
+	if w.session.guarded() {
+		return w.deleteEach(ctx, t, olds)
+	}
 	ids := make([]Value, len(olds))
 	log := w.changeRows(t)
 	for i, r := range olds {
 		ids[i] = Text(r.ID())
-		if err := w.before(ctx, &Change{Operation: Deleted, Old: r, Writer: w}); err != nil {
+		if err := w.before(ctx, &Change{Operation: Deleted, Old: r, Writer: w.trusted()}); err != nil {
 			return 0, err
 		}
-		addChange(log, r.ID(), Deleted, r.Get(SysModCount).Text, everything(r))
+		addChange(log, t, r.ID(), Deleted, r.Get(SysModCount).Text, everything(r))
 	}
 	n, err := w.tx.Delete(ctx, t, ids)
 	if err != nil {
@@ -87,7 +90,7 @@ func (w *Writer) DeleteRows(ctx context.Context, t *Table, olds []*Record) (int,
 		return 0, err
 	}
 	for _, r := range olds {
-		if err := w.after(ctx, &Change{Operation: Deleted, Old: r, Writer: w}); err != nil {
+		if err := w.after(ctx, &Change{Operation: Deleted, Old: r, Writer: w.trusted()}); err != nil {
 			return 0, err
 		}
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -72,7 +73,13 @@ func (w *Writer) changeRows(t *Table) *Rows {
 	}}
 }
 
-func addChange(rows *Rows, id string, op Operation, modCount string, old []Assignment) {
+// addChange notes one write on a record of t. Secrets are not kept: a change row is read by more people than may know
+// them.
+func addChange(rows *Rows, t *Table, id string, op Operation, modCount string, old []Assignment) {
+	secret := func(a Assignment) bool { f := t.Field(a.Field); return f != nil && f.Type == Secret }
+	if slices.ContainsFunc(old, secret) {
+		old = slices.DeleteFunc(slices.Clone(old), secret)
+	}
 	rows.Values = append(rows.Values, Text(NewID()), Text(id), Text(string(op)),
 		Value{Text: modCount, Valid: modCount != ""}, encodeOld(old))
 }

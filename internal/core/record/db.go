@@ -15,6 +15,7 @@ type DB struct {
 	catalog atomic.Pointer[Catalog]
 	changes *Table
 	hooks   []Hook
+	guard   Guard
 	clock   func() time.Time
 }
 
@@ -22,13 +23,14 @@ type DB struct {
 type Config struct {
 	Tables []Table          // tables of the product, declared by the packages that own them
 	Hooks  []Hook           // in the order in which they run
+	Guard  Guard            // who may do what; nil allows everything
 	Clock  func() time.Time // nil is time.Now
 }
 
 // Open makes the product's tables in the store, loads the tables that users defined, and gives a DB over both.
 // The store stays the caller's to close.
 func Open(ctx context.Context, store Store, cfg Config) (*DB, error) {
-	db := &DB{store: store, hooks: cfg.Hooks, clock: cfg.Clock}
+	db := &DB{store: store, hooks: cfg.Hooks, guard: cfg.Guard, clock: cfg.Clock}
 	if db.clock == nil {
 		db.clock = time.Now
 	}
@@ -97,6 +99,9 @@ func (db *DB) Table(name string) (*Table, error) {
 // Define adds tables, or fields and indexes to tables, and remembers them in the dictionary. It returns the statements
 // run, or with dryRun those that would be. Defining what is there already does nothing.
 func (db *DB) Define(ctx context.Context, actor Actor, dryRun bool, tables ...Table) ([]string, error) {
+	if err := db.As(actor).mayDefine(ctx); err != nil {
+		return nil, err
+	}
 	next, err := db.Catalog().With(tables...)
 	if err != nil {
 		return nil, err
@@ -105,7 +110,7 @@ func (db *DB) Define(ctx context.Context, actor Actor, dryRun bool, tables ...Ta
 	if err != nil || dryRun {
 		return steps, err
 	}
-	if err := writeDictionary(ctx, db.As(actor), tables); err != nil {
+	if err := writeDictionary(ctx, db.As(actor).Trusted(), tables); err != nil {
 		return steps, err
 	}
 	db.use(next)

@@ -58,44 +58,75 @@ func (s Session) WriteAs(ctx context.Context, d Durability, fn func(*Writer) err
 // Writer gives a Writer inside a transaction that is open already.
 func (s Session) Writer(tx Tx) *Writer { return &Writer{session: s, tx: tx, now: nowUTC(s.db.clock)} }
 
+// trusted is the writer that hooks get: rules write on the actor's behalf, whatever he may do himself.
+func (w *Writer) trusted() *Writer {
+	if w.session.actor.Trusted {
+		return w
+	}
+	return &Writer{session: w.session.Trusted(), tx: w.tx, now: w.now}
+}
+
 // Tx is the transaction, for the book-keeping tables that packages own.
 func (w *Writer) Tx() Tx { return w.tx }
 
 // Now is the time of the transaction.
 func (w *Writer) Now() time.Time { return w.now }
 
-// Get reads one record by id; a fault of kind NotFound when there is none.
+// Get reads one record by id, fields that the actor may not read being null; a fault of kind NotFound when there is
+// none, or none that he may read.
 func (s Session) Get(ctx context.Context, t *Table, id string) (*Record, error) {
+	sight, err := s.see(ctx, byID(t, id))
+	if err != nil {
+		return nil, err
+	}
 	var found *Record
-	err := s.db.store.Read(ctx, func(tx Tx) error {
+	err = s.db.store.Read(ctx, func(tx Tx) error {
 		var err error
-		found, err = get(ctx, tx, t, id)
+		found, err = pick(ctx, tx, sight)
 		return err
 	})
 	return found, err
 }
 
+func byID(t *Table, id string) *Query { return &Query{Table: t, Fields: t.Names(), Keys: idKeys(id)} }
+
+// get reads a record whoever asks.
 func get(ctx context.Context, tx Tx, t *Table, id string) (*Record, error) {
-	q := &Query{Table: t, Fields: t.Names(), Keys: &Keys{Fields: []string{SysID}, Fold: []bool{false}, Tuples: []Value{Text(id)}}}
-	for row, err := range tx.Select(ctx, q) {
+	return pick(ctx, tx, &sight{query: byID(t, id)})
+}
+
+// pick reads the one record of a query byID.
+func pick(ctx context.Context, tx Tx, s *sight) (*Record, error) {
+	t := s.query.Table
+	for row, err := range tx.Select(ctx, s.query) {
 		if err != nil {
 			return nil, err
 		}
-		return &Record{Table: t, Values: slices.Clone(row)}, nil
+		return &Record{Table: t, Values: slices.Clone(s.show(t, row))}, nil
 	}
-	return nil, fault.New(fault.NotFound, "no record %s in table %s", id, t.Name)
+	return nil, noRecord(t, s.query.Keys.Tuples[0].Text)
 }
 
-// Select reads records; see Tx.Select. The rows are only valid inside the loop.
+func noRecord(t *Table, id string) error {
+	return fault.New(fault.NotFound, "no record %s in table %s", id, t.Name)
+}
+
+// Select reads the records that the actor may read; see Tx.Select. Fields that he may not read come back null; a
+// condition, an order or a group by over them is a fault of kind Denied. The rows are only valid inside the loop.
 func (s Session) Select(ctx context.Context, q *Query) iter.Seq2[[]Value, error] {
 	return func(yield func([]Value, error) bool) {
+		sight, err := s.see(ctx, q)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
 		stopped := false
-		err := s.db.store.Read(ctx, func(tx Tx) error {
-			for row, err := range tx.Select(ctx, q) {
+		err = s.db.store.Read(ctx, func(tx Tx) error {
+			for row, err := range tx.Select(ctx, sight.query) {
 				if err != nil {
 					return err
 				}
-				if stopped = !yield(row, nil); stopped {
+				if stopped = !yield(sight.show(q.Table, row), nil); stopped {
 					return nil
 				}
 			}
@@ -136,21 +167,34 @@ func (s Session) Delete(ctx context.Context, t *Table, id string) error {
 	return s.Write(ctx, func(w *Writer) error { return w.Delete(ctx, t, id) })
 }
 
-// Insert adds one record; see Session.Insert.
+// Insert adds one record; see Session.Insert. Values for fields that the actor may not write are left out.
 func (w *Writer) Insert(ctx context.Context, t *Table, values []Assignment) (*Record, error) {
+	if w.session.guarded() {
+		return w.guardedInsert(ctx, t, values)
+	}
+	return w.insert(ctx, t, values)
+}
+
+// newDraft makes the record that is to be inserted: defaults, then the values given.
+func newDraft(t *Table, values []Assignment) (*Record, error) {
 	r := NewRecord(t)
 	for i := range t.Fields {
 		if f := &t.Fields[i]; f.Default != "" {
 			r.Values[i] = Text(f.Default)
 		}
 	}
-	if err := assign(r, values, true); err != nil {
+	return r, assign(r, values, true)
+}
+
+func (w *Writer) insert(ctx context.Context, t *Table, values []Assignment) (*Record, error) {
+	r, err := newDraft(t, values)
+	if err != nil {
 		return nil, err
 	}
 	if r.ID() == "" {
 		r.Set(SysID, Text(NewID()))
 	}
-	c := &Change{Operation: Inserted, New: r, Writer: w}
+	c := &Change{Operation: Inserted, New: r, Writer: w.trusted()}
 	if err := w.before(ctx, c); err != nil {
 		return nil, err
 	}
@@ -163,15 +207,22 @@ func (w *Writer) Insert(ctx context.Context, t *Table, values []Assignment) (*Re
 		return nil, err
 	}
 	log := w.changeRows(t)
-	addChange(log, r.ID(), Inserted, "0", nil)
+	addChange(log, t, r.ID(), Inserted, "0", nil)
 	if err := w.insertChanges(ctx, log); err != nil {
 		return nil, err
 	}
 	return r, w.after(ctx, c)
 }
 
-// Update changes fields of one record; see Session.Update.
+// Update changes fields of one record; see Session.Update. Values for fields that the actor may not write are left out.
 func (w *Writer) Update(ctx context.Context, t *Table, id string, values []Assignment) (*Record, bool, error) {
+	if w.session.guarded() {
+		return w.guardedUpdate(ctx, t, id, values)
+	}
+	return w.update(ctx, t, id, values)
+}
+
+func (w *Writer) update(ctx context.Context, t *Table, id string, values []Assignment) (*Record, bool, error) {
 	old, err := get(ctx, w.tx, t, id)
 	if err != nil {
 		return nil, false, err
@@ -180,7 +231,7 @@ func (w *Writer) Update(ctx context.Context, t *Table, id string, values []Assig
 	if err := assign(r, values, false); err != nil {
 		return nil, false, err
 	}
-	c := &Change{Operation: Updated, Old: old, New: r, Writer: w}
+	c := &Change{Operation: Updated, Old: old, New: r, Writer: w.trusted()}
 	if err := w.before(ctx, c); err != nil {
 		return nil, false, err
 	}
@@ -217,11 +268,18 @@ func (w *Writer) updateRows(ctx context.Context, t *Table, rows *Rows, old func(
 
 // Delete removes one record; see Session.Delete.
 func (w *Writer) Delete(ctx context.Context, t *Table, id string) error {
+	if w.session.guarded() {
+		return w.guardedDelete(ctx, t, id)
+	}
+	return w.delete(ctx, t, id)
+}
+
+func (w *Writer) delete(ctx context.Context, t *Table, id string) error {
 	old, err := get(ctx, w.tx, t, id)
 	if err != nil {
 		return err
 	}
-	c := &Change{Operation: Deleted, Old: old, Writer: w}
+	c := &Change{Operation: Deleted, Old: old, Writer: w.trusted()}
 	if err := w.before(ctx, c); err != nil {
 		return err
 	}
@@ -229,7 +287,7 @@ func (w *Writer) Delete(ctx context.Context, t *Table, id string) error {
 		return err
 	}
 	log := w.changeRows(t)
-	addChange(log, id, Deleted, old.Get(SysModCount).Text, everything(old))
+	addChange(log, t, id, Deleted, old.Get(SysModCount).Text, everything(old))
 	if err := w.insertChanges(ctx, log); err != nil {
 		return err
 	}
