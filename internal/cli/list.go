@@ -129,11 +129,14 @@ func object(fields []*record.Field, names []string, values []record.Value) json.
 	return append(b, '}')
 }
 
+// numeric are the types whose values are literals of JSON.
+var numeric = map[record.Type]bool{record.Integer: true, record.Decimal: true, record.Boolean: true}
+
 func literal(f *record.Field, v record.Value) string {
 	switch {
 	case !v.Valid:
 		return "null"
-	case f != nil && (f.Type == record.Integer || f.Type == record.Decimal || f.Type == record.Boolean) && json.Valid([]byte(v.Text)):
+	case f != nil && numeric[f.Type.Stored()] && json.Valid([]byte(v.Text)):
 		return v.Text
 	}
 	return quoteJSON(v.Text)

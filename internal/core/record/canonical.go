@@ -41,7 +41,7 @@ func (f *Field) Canonical(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	out, err := canonical(f.Type, text)
+	out, err := canonical(f.Type.Stored(), text)
 	if err != nil {
 		return "", err
 	}

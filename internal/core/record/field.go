@@ -24,14 +24,43 @@ const (
 	IP        Type = "ip_addr"
 	JSON      Type = "json"
 	Secret    Type = "password2"
+	Long      Type = "long"           // kept as Integer
+	Float     Type = "float"          // kept as Decimal: exact
+	Duration  Type = "glide_duration" // the date-time that lies this long after the start of 1970
+	List      Type = "glide_list"     // ids, separated by commas
+	HTML      Type = "html"
+	Script    Type = "script"
+	Phone     Type = "phone_number_e164"
+	Document  Type = "document_id" // id of a record of a table that another field names
+	// What is written to a journal is appended to JournalTable. The record keeps nothing of it and reads null.
+	Journal      Type = "journal"
+	JournalInput Type = "journal_input"
 )
 
 // Types lists the field types in the order in which they are documented.
-var Types = []Type{String, Integer, Decimal, Boolean, Date, DateTime, Choice, Reference, URL, Email, IP, JSON, Secret}
+var Types = []Type{String, Integer, Decimal, Boolean, Date, DateTime, Choice, Reference, URL, Email, IP, JSON, Secret,
+	Long, Float, Duration, List, HTML, Script, Phone, Document, Journal, JournalInput}
+
+// Stored is the type that values of t are kept, compared and written as: one of Integer, Decimal, Boolean, Date,
+// DateTime, or t itself, which then is text.
+func (t Type) Stored() Type {
+	switch t {
+	case Long:
+		return Integer
+	case Float:
+		return Decimal
+	case Duration:
+		return DateTime
+	}
+	return t
+}
+
+// IsJournal reports whether what is written is appended to a stream instead of replacing a value.
+func (t Type) IsJournal() bool { return t == Journal || t == JournalInput }
 
 // Kind tells how values of the type compare.
 func (t Type) Kind() query.Kind {
-	switch t {
+	switch t.Stored() {
 	case Integer, Decimal:
 		return query.Number
 	case Boolean:
@@ -42,7 +71,7 @@ func (t Type) Kind() query.Kind {
 		return query.DateTime
 	case Reference:
 		return query.Reference
-	case Secret:
+	case Secret, Document:
 		return query.Exact
 	}
 	return query.Text
@@ -90,6 +119,12 @@ type Field struct {
 
 	Column  string `yaml:"-" json:"-"` // physical column; set by the Catalog
 	Element int    `yaml:"-" json:"-"` // n > 0: element n-1 of the JSON array in Column (staging tables)
+}
+
+// Chosen reports whether the field takes its values from its list of choices alone. Text with choices takes others too:
+// there they are suggestions, and labels.
+func (f *Field) Chosen() bool {
+	return len(f.Choices) > 0 && (f.Type == Choice || f.Type.Stored() == Integer)
 }
 
 // HasChoice reports whether value is in the field's choice list.

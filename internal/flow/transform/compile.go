@@ -216,7 +216,7 @@ func constantValue(e *entry, text string) (record.Value, error) {
 
 // converter gives the function that reads a source text, or nil where the text is the value already.
 func (m *Map) converter(d *FieldDef, f *record.Field, zone *time.Location) (func(string) (string, error), error) {
-	isDate := f.Type == record.Date || f.Type == record.DateTime
+	isDate := f.Type.Stored() == record.Date || f.Type.Stored() == record.DateTime
 	if d.Zone != "" {
 		var err error
 		if zone, err = loadZone(d.Zone); err != nil {

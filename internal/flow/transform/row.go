@@ -96,7 +96,7 @@ func (m *Map) value(e *entry, text string, out *record.Value) *Reject {
 	switch {
 	case e.refs != nil:
 		return m.reference(e, text, out)
-	case e.field.Type == record.Choice && len(e.field.Choices) > 0:
+	case e.field.Chosen():
 		return m.choice(e, text, out)
 	}
 	canonical, err := e.convert(text)

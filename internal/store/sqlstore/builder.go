@@ -87,7 +87,7 @@ func (b *builder) column(path string) (column, error) {
 	}
 	last := fields[len(fields)-1]
 	kind, _ := b.t.Kind(path)
-	c := column{typ: last.Type, kind: kind, field: last, path: path}
+	c := column{typ: last.Type.Stored(), kind: kind, field: last, path: path}
 	alias := b.alias
 	if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
 		alias = b.join(path[:dot], fields[:len(fields)-1])

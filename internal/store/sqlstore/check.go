@@ -17,7 +17,7 @@ func checked(f *record.Field, v record.Value) (record.Value, error) {
 		return v, nil
 	}
 	ok, want := true, ""
-	switch f.Type {
+	switch f.Type.Stored() {
 	case record.Integer:
 		if v.Text == "" {
 			return record.Null, nil

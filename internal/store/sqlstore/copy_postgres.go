@@ -34,7 +34,7 @@ func newCopyReader(l *layout, rows *record.Rows) (*copyReader, error) {
 	r := &copyReader{l: l, values: rows.Values, buf: []byte(copySignature)}
 	var err error
 	for i, v := range l.values {
-		if r.tail, err = appendCopy(r.tail, l.shared[i].Type, v); err != nil {
+		if r.tail, err = appendCopy(r.tail, l.shared[i].Type.Stored(), v); err != nil {
 			return nil, err
 		}
 	}
@@ -65,7 +65,7 @@ func (r *copyReader) fill() (err error) {
 	for len(r.values) > 0 && len(r.buf) < copyChunk {
 		r.buf = binary.BigEndian.AppendUint16(r.buf, columns)
 		for i, v := range r.values[:w] {
-			if r.buf, err = appendCopy(r.buf, r.l.fields[i].Type, r.l.bound(i, v)); err != nil {
+			if r.buf, err = appendCopy(r.buf, r.l.fields[i].Type.Stored(), r.l.bound(i, v)); err != nil {
 				return err
 			}
 		}

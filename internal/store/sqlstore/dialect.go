@@ -40,7 +40,7 @@ type dialect struct {
 type decoder func(text string) string
 
 func (d *dialect) physicalType(t record.Type) string {
-	if s := d.types[t]; s != "" {
+	if s := d.types[t.Stored()]; s != "" {
 		return s
 	}
 	return d.text

@@ -65,7 +65,7 @@ func (s *Store) layoutFor(t *record.Table, rows *record.Rows, inserting bool) (*
 		if err := fits(f, v, most[a.Field]); err != nil {
 			return nil, err
 		}
-		l.shared, l.values = append(l.shared, f), append(l.values, s.d.encode(f.Type, v))
+		l.shared, l.values = append(l.shared, f), append(l.values, s.d.encode(f.Type.Stored(), v))
 	}
 	if len(rows.Fields) > 0 && len(rows.Values)%len(rows.Fields) != 0 {
 		return nil, fault.New(fault.Internal, "%d values for %d fields of table %s", len(rows.Values), len(rows.Fields), t.Name)
@@ -150,7 +150,7 @@ func fits(f *record.Field, v record.Value, most int) error {
 
 // bound is the value as it is bound, after check.
 func (l *layout) bound(i int, v record.Value) record.Value {
-	switch t := l.fields[i].Type; t {
+	switch t := l.fields[i].Type.Stored(); t {
 	case record.Integer, record.Decimal, record.Boolean, record.Date, record.DateTime:
 		if v.Text == "" {
 			return record.Null

@@ -176,7 +176,7 @@ func (s *Store) createTable(t *record.Table, has map[string]map[string]string) s
 // rowNumbers reports whether a bare table is keyed by one integer: SQLite then keeps its rows by that number itself, which
 // takes rows at the end faster than a table without row numbers does, and larger rows in one piece.
 func rowNumbers(t *record.Table) bool {
-	return len(t.Key) == 1 && t.Field(t.Key[0]) != nil && t.Field(t.Key[0]).Type == record.Integer
+	return len(t.Key) == 1 && t.Field(t.Key[0]) != nil && t.Field(t.Key[0]).Type.Stored() == record.Integer
 }
 
 // indexesOf lists the indexes of a table, those of its unique fields too.

@@ -55,7 +55,7 @@ func (c *postgresConn) update(ctx context.Context, l *layout, rows *record.Rows)
 	args := l.arrays(rows.Values)
 	for i, f := range l.fields {
 		name, u := ident(columnOf(f)), "u.c"+itoa(i)
-		arrays = append(arrays, "$"+itoa(i+1)+"::"+pgCast(f.Type)+"[]")
+		arrays = append(arrays, "$"+itoa(i+1)+"::"+pgCast(f.Type.Stored())+"[]")
 		names = append(names, "c"+itoa(i))
 		switch {
 		case i < l.keys:
@@ -122,7 +122,7 @@ func (c *postgresConn) delete(ctx context.Context, l *layout, keys []record.Valu
 	var names, arrays []string
 	for i, f := range l.fields {
 		names = append(names, ident(columnOf(f)))
-		arrays = append(arrays, "$"+itoa(i+1)+"::"+pgCast(f.Type)+"[]")
+		arrays = append(arrays, "$"+itoa(i+1)+"::"+pgCast(f.Type.Stored())+"[]")
 	}
 	sql := "DELETE FROM " + ident(physical(l.t)) + " WHERE (" + strings.Join(names, ", ") + ") IN (SELECT * FROM unnest(" + strings.Join(arrays, ", ") + "))"
 	n, err := c.exec(ctx, sql, l.arrays(keys))

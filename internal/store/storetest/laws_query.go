@@ -49,6 +49,24 @@ var conditionLaws = []law{
 		b.finds("thing", term("price", query.Less, "-2.49"), "3")
 		b.finds("thing", term("price", query.GreaterEqual, "-2.5"), "1", "2", "3", "4")
 	}},
+	{"types that are kept as another behave as that one", "a duration sorted as text, or a long cut short, is a wrong answer", func(b *bench) {
+		f := func(name string, t record.Type) record.Field { return record.Field{Name: name, Type: t} }
+		b.reshape(record.Table{Name: "thing", Fields: []record.Field{f("size", record.Long), f("ratio", record.Float), f("took", record.Duration),
+			f("watchers", record.List), f("body", record.HTML), f("code", record.Script), f("phone", record.Phone), f("about", record.Document), f("notes", record.Journal)},
+			Indexes: []record.Index{{Fields: []string{"size"}}, {Fields: []string{"ratio", "took"}}}})
+		b.insert("thing", "sys_id size ratio took watchers body code phone about notes", "1", "9223372036854775807", "0.5", "1970-01-01 00:02:17", "a,b", "<b>x</b>", "x > 1", "+15551234", "c", "~",
+			"2", "70", "10", "1970-01-02 00:00:00", "~", "~", "~", "~", "~", "~")
+		all := []string{"size", "ratio", "took", "watchers", "body", "code", "phone", "about", "notes"}
+		b.is(&record.Query{Table: b.table("thing"), Fields: all, OrderBy: []query.Order{{Field: "ratio"}}},
+			"9223372036854775807|0.5|1970-01-01 00:02:17|a,b|<b>x</b>|x > 1|+15551234|c|~", "70|10|1970-01-02 00:00:00|~|~|~|~|~|~")
+		b.finds("thing", term("size", query.Greater, "9"), "1", "2")
+		b.finds("thing", term("ratio", query.Less, "9"), "1")
+		b.finds("thing", term("took", query.Greater, "1970-01-01 12:00:00"), "2")
+		b.is(&record.Query{Table: b.table("thing"), Measures: []record.Measure{{Func: "max", Field: "took"}, {Func: "sum", Field: "ratio"}}}, "1970-01-02 00:00:00|10.5")
+		if again, err := b.store.Reshape(b.Context(), b.cat, false); err != nil || len(again) != 0 {
+			b.failf("the table is not recognized: %q, %v", again, err)
+		}
+	}},
 	{"what is no value of the field equals nothing", "priority=abc must not fail nor match", func(b *bench) {
 		b.reshape(things())
 		b.insert("thing", "sys_id count price active day at", "1", "1", "1", "true", "2024-01-01", "2024-01-01 00:00:00", "2", "~", "~", "~", "~", "~")
