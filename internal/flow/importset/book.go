@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -45,42 +46,50 @@ func (b *book) startRow(k int) int64 {
 
 func digestText(sum uint64) string { return strconv.FormatUint(sum, 16) }
 
-// begin makes the records of a new run.
+// begin makes the records of a new run, in a transaction of its own.
 func (im *importer) begin(ctx context.Context, signature string) error {
 	src := &im.req.Source
-	im.book = &book{im: im}
-	formatName := src.formatName()
 	return im.db.As(im.req.Actor).Write(ctx, func(w *record.Writer) error {
-		number, err := im.nextNumber(ctx, w.Tx())
-		if err != nil {
-			return err
-		}
-		im.run_ = &Run{Number: number, State: Running, Source: src.Name, Target: im.req.Maps[0].TargetTable, Started: w.Now(),
-			Format: formatName, Columns: im.column}
-		set := record.NewRecord(im.db.Catalog().Table(SetTable))
-		im.book.set = set
-		for name, v := range map[string]string{"run": strconv.FormatInt(number, 10), "number": fmt.Sprintf("ISET%07d", 10000+number), "state": string(Running),
-			"source": src.Name, "source_size": strconv.FormatInt(src.Size, 10), "format": im.run_.Format, "options": mustJSON(src.Options),
-			"columns": mustJSON(im.column), "target_table": im.run_.Target, "maps": mustJSON(im.req.Maps), "signature": signature, "pass": "0",
-			"next_row": "0", "digest": "0", "started": w.Now().Format(record.DateTimeLayout), "owner": owner(), "plan": im.planName()} {
-			set.Set(name, record.Value{Text: v, Valid: v != ""})
-		}
-		if err := insertBook(ctx, w, set, im.run_.Ledger); err != nil {
-			return err
-		}
-		for k, def := range im.req.Maps {
-			r := record.NewRecord(im.db.Catalog().Table(RunTable))
-			for name, v := range map[string]string{"run": strconv.FormatInt(number, 10), "map": def.Title(), "position": strconv.Itoa(k),
-				"target_table": def.TargetTable, "state": string(Running)} {
-				r.Set(name, record.Text(v))
-			}
-			im.run_.Maps = append(im.run_.Maps, MapRun{Map: def.Title(), Target: def.TargetTable, record: r})
-			if err := insertBook(ctx, w, r, Ledger{}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return im.enter(ctx, w, map[string]string{"state": string(Running), "source": src.Name, "source_size": strconv.FormatInt(src.Size, 10),
+			"format": src.formatName(), "options": mustJSON(src.Options), "signature": signature, "plan": im.planName()})
 	})
+}
+
+// enter makes the records of a new run: what every run has, and what this one has beside.
+func (im *importer) enter(ctx context.Context, w *record.Writer, more map[string]string) error {
+	im.book = &book{im: im}
+	number, err := im.nextNumber(ctx, w.Tx())
+	if err != nil {
+		return err
+	}
+	im.run_ = &Run{Number: number, State: State(more["state"]), Source: more["source"], Started: w.Now(), Format: more["format"], Columns: im.column}
+	if len(im.req.Maps) > 0 {
+		im.run_.Target = im.req.Maps[0].TargetTable
+	}
+	set := record.NewRecord(im.db.Catalog().Table(SetTable))
+	im.book.set = set
+	values := map[string]string{"run": strconv.FormatInt(number, 10), "number": fmt.Sprintf("ISET%07d", 10000+number),
+		"columns": mustJSON(im.column), "target_table": im.run_.Target, "maps": mustJSON(im.req.Maps), "pass": "0",
+		"next_row": "0", "digest": "0", "started": w.Now().Format(record.DateTimeLayout), "owner": owner()}
+	maps.Copy(values, more)
+	for name, v := range values {
+		set.Set(name, record.Value{Text: v, Valid: v != ""})
+	}
+	if err := insertBook(ctx, w, set, im.run_.Ledger); err != nil {
+		return err
+	}
+	for k, def := range im.req.Maps {
+		r := record.NewRecord(im.db.Catalog().Table(RunTable))
+		for name, v := range map[string]string{"run": strconv.FormatInt(number, 10), "set": set.ID(), "map": def.Title(), "position": strconv.Itoa(k),
+			"target_table": def.TargetTable, "state": more["state"]} {
+			r.Set(name, record.Text(v))
+		}
+		im.run_.Maps = append(im.run_.Maps, MapRun{Map: def.Title(), Target: def.TargetTable, record: r})
+		if err := insertBook(ctx, w, r, Ledger{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (im *importer) planName() string {
@@ -151,7 +160,7 @@ func (b *book) touch(ctx context.Context, state State, message string) error {
 		if state == Done && b.im.mark != "" && b.im.sum != nil {
 			values = append(values, record.Assignment{Field: "hash", Value: record.Text(b.im.sum())}, record.Assignment{Field: "basis", Value: record.Text(b.im.mark)})
 		}
-		if state != Running {
+		if state != Running && state != Loaded {
 			values = append(values, record.Assignment{Field: "completed", Value: record.Text(w.Now().Format(record.DateTimeLayout))})
 		}
 		if err := updateBook(ctx, w.Tx(), b.set, values); err != nil {
@@ -342,7 +351,7 @@ func (im *importer) resumable(r *record.Record) (bool, error) {
 				WithHint("wait for it, or stop it: headrace run cancel %d", whole(r, "run"))
 		}
 		return true, nil
-	case Halted, Cancelled:
+	case Halted, Cancelled, Loaded:
 		return true, nil
 	}
 	return false, nil

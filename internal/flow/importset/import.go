@@ -21,6 +21,8 @@ import (
 type Service struct {
 	db     *record.DB
 	active sync.Map // numbers of the runs this process works on
+	loads  sync.Map // numbers of the loads this process transforms
+	waking waking   // tells Work of them
 }
 
 // New makes a Service over a DB that has the tables of this package.
@@ -158,11 +160,8 @@ func (im *importer) compileAll(ctx context.Context, h *format.Header) ([]*transf
 // the whole table.
 func (im *importer) indexKeys(ctx context.Context, maps []*transform.Map) error {
 	for k, m := range maps {
-		var fields []string
-		for _, at := range m.Key {
-			fields = append(fields, m.Fields[at])
-		}
-		if t := im.target(k); len(fields) > 0 && !slices.Contains(fields, record.SysID) && !indexed(t, fields) {
+		if t := im.target(k); needsIndex(t, m) {
+			fields := keyFields(m)
 			add := record.Table{Name: t.Name, Label: t.Label, Extends: t.Extends, Extendable: t.Extendable, Indexes: []record.Index{{Fields: fields}}}
 			if _, err := im.db.Define(ctx, im.req.Actor, false, add); err != nil {
 				return fault.During("indexing the coalesce fields of "+t.Name, err)
@@ -173,6 +172,20 @@ func (im *importer) indexKeys(ctx context.Context, maps []*transform.Map) error 
 		}
 	}
 	return nil
+}
+
+// keyFields lists a map's coalesce fields.
+func keyFields(m *transform.Map) []string {
+	var fields []string
+	for _, at := range m.Key {
+		fields = append(fields, m.Fields[at])
+	}
+	return fields
+}
+
+func needsIndex(t *record.Table, m *transform.Map) bool {
+	fields := keyFields(m)
+	return len(fields) > 0 && !slices.Contains(fields, record.SysID) && !indexed(t, fields)
 }
 
 func (im *importer) target(k int) *record.Table {

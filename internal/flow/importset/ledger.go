@@ -116,6 +116,8 @@ const (
 	Cancelled State = "cancelled" // a person ended it; it can be resumed
 	Failed    State = "failed"    // it ended, but its ledger does not balance
 	Undone    State = "undone"
+	Loading   State = "loading" // open for rows that are pushed; each is transformed as it comes
+	Loaded    State = "loaded"  // its rows are kept and wait for their maps
 )
 
 // Run is one import: what it read, with which maps, and what became of the rows.

@@ -50,6 +50,9 @@ func (s *Service) Retry(ctx context.Context, req RetryRequest) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.settlePushes(ctx, run); err != nil {
+		return run, err
+	}
 	if run.State != Done {
 		return run, fault.New(fault.Refused, "run %d is %s", run.Number, run.State).WithHint("only runs that are done have rows to retry")
 	}
@@ -156,12 +159,13 @@ func (im *importer) rejected(ctx context.Context, k int) func(func(*StagedRow, e
 type outcomeRow struct {
 	fate   Fate
 	reject *transform.Reject
+	target string
 }
 
 // outcomes reads what each of several maps made of a row.
 func (im *importer) outcomes(ctx context.Context, row int64) (map[int]outcomeRow, error) {
 	out := map[int]outcomeRow{}
-	q := &record.Query{Table: im.db.Catalog().Table(OutcomeTable), Fields: []string{"position", "state", "reason", "note"},
+	q := &record.Query{Table: im.db.Catalog().Table(OutcomeTable), Fields: []string{"position", "state", "reason", "note", "target"},
 		Where: &query.Term{Field: "id", Op: query.Equal, Values: []string{strconv.FormatInt(rowID(im.run_.Number, row), 10)}}}
 	for v, err := range im.db.As(record.System).Select(ctx, q) {
 		if err != nil {
@@ -171,7 +175,7 @@ func (im *importer) outcomes(ctx context.Context, row int64) (map[int]outcomeRow
 		if err != nil {
 			return nil, err
 		}
-		o := outcomeRow{}
+		o := outcomeRow{target: v[4].Text}
 		o.fate, _ = ParseFate(v[1].Text)
 		if v[2].Valid {
 			o.reject = &transform.Reject{}

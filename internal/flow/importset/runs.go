@@ -26,9 +26,14 @@ type StagedRow struct {
 
 // sets reads records of runs, oldest first.
 func (s *Service) sets(ctx context.Context, where query.Node) ([]*record.Record, error) {
+	return s.find(ctx, &record.Query{Where: where, OrderBy: []query.Order{{Field: "run"}}})
+}
+
+// find reads the records of runs that q asks for.
+func (s *Service) find(ctx context.Context, q *record.Query) ([]*record.Record, error) {
 	t := s.db.Catalog().Table(SetTable)
+	q.Table, q.Fields = t, t.Names()
 	var out []*record.Record
-	q := &record.Query{Table: t, Fields: t.Names(), Where: where, OrderBy: []query.Order{{Field: "run"}}}
 	for row, err := range s.db.As(record.System).Select(ctx, q) {
 		if err != nil {
 			return nil, err
@@ -38,17 +43,33 @@ func (s *Service) sets(ctx context.Context, where query.Node) ([]*record.Record,
 	return out, nil
 }
 
-func (s *Service) mapRuns(ctx context.Context, run int64) ([]MapRun, error) {
-	t := s.db.Catalog().Table(RunTable)
+func (s *Service) mapRuns(ctx context.Context, run int64) (out []MapRun, err error) {
+	err = s.db.Store().Read(ctx, func(tx record.Tx) error {
+		out, err = mapRunsIn(ctx, tx, s.db, run)
+		return err
+	})
+	return out, err
+}
+
+func mapRunsIn(ctx context.Context, tx record.Tx, db *record.DB, run int64) ([]MapRun, error) {
+	t := db.Catalog().Table(RunTable)
+	found, err := recordsOf(ctx, tx, &record.Query{Table: t, Fields: t.Names(), OrderBy: []query.Order{{Field: "position"}},
+		Where: &query.Term{Field: "run", Op: query.Equal, Values: []string{strconv.FormatInt(run, 10)}}})
 	var out []MapRun
-	q := &record.Query{Table: t, Fields: t.Names(), OrderBy: []query.Order{{Field: "position"}},
-		Where: &query.Term{Field: "run", Op: query.Equal, Values: []string{strconv.FormatInt(run, 10)}}}
-	for row, err := range s.db.As(record.System).Select(ctx, q) {
+	for _, r := range found {
+		out = append(out, MapRun{Map: r.Get("map").Text, Target: r.Get("target_table").Text, Ledger: ledgerOf(r), record: r})
+	}
+	return out, err
+}
+
+// recordsOf reads whole records.
+func recordsOf(ctx context.Context, tx record.Tx, q *record.Query) ([]*record.Record, error) {
+	var out []*record.Record
+	for row, err := range tx.Select(ctx, q) {
 		if err != nil {
 			return nil, err
 		}
-		r := &record.Record{Table: t, Values: slices.Clone(row)}
-		out = append(out, MapRun{Map: r.Get("map").Text, Target: r.Get("target_table").Text, Ledger: ledgerOf(r), record: r})
+		out = append(out, &record.Record{Table: q.Table, Values: slices.Clone(row)})
 	}
 	return out, nil
 }
@@ -56,6 +77,24 @@ func (s *Service) mapRuns(ctx context.Context, run int64) ([]MapRun, error) {
 // Runs lists all runs, oldest first.
 func (s *Service) Runs(ctx context.Context) ([]*Run, error) {
 	sets, err := s.sets(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Run, len(sets))
+	for i, r := range sets {
+		out[i] = runOf(r)
+		s.nameDead(out[i])
+	}
+	return out, nil
+}
+
+// RunsBefore lists the newest runs whose number is below before (0: all), the newest first, at most limit of them.
+func (s *Service) RunsBefore(ctx context.Context, before int64, limit int) ([]*Run, error) {
+	q := &record.Query{OrderBy: []query.Order{{Field: "run", Desc: true}}, Limit: limit}
+	if before > 0 {
+		q.Where = &query.Term{Field: "run", Op: query.Less, Values: []string{strconv.FormatInt(before, 10)}}
+	}
+	sets, err := s.find(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +131,11 @@ func (s *Service) Run(ctx context.Context, number int64) (*Run, error) {
 // Rows yields rows of a run in order, those with one of the fates, or all when none is given.
 func (s *Service) Rows(ctx context.Context, run int64, fates ...Fate) iter.Seq2[*StagedRow, error] {
 	return s.staged(ctx, run, 0, MaxRows, fates)
+}
+
+// RowsFrom is Rows, beginning with row number from.
+func (s *Service) RowsFrom(ctx context.Context, run, from int64, fates ...Fate) iter.Seq2[*StagedRow, error] {
+	return s.staged(ctx, run, from, MaxRows, fates)
 }
 
 // stagedPage is how many staging rows are read at a time.

@@ -17,7 +17,7 @@ const (
 
 // Tables lists the tables of this package, for the composition root.
 func Tables() []record.Table {
-	return []record.Table{setTable(), runTable(), rowTable(), outcomeTable(), fenceTable()}
+	return append([]record.Table{setTable(), runTable(), rowTable(), outcomeTable(), fenceTable()}, stagingTables()...)
 }
 
 func field(name, label string, t record.Type) record.Field {
@@ -60,17 +60,24 @@ func setTable() record.Table {
 		field("undone", "Undone", record.JSON),
 		field("hash", "SHA-256 of the source", record.String),
 		field("basis", "What the fates rest on", record.String),
-	}, countFields()...), Indexes: []record.Index{{Fields: []string{"signature"}}}}
+		field("table_name", "Staging table", record.String), // of pushed rows
+		field("mode", "Mode", record.String),                // of pushed rows: synchronous or asynchronous
+		field("run_after", "Runs after", record.String),     // the import set that must be done first
+		field("multi_import_set", "Multiple import set", record.String),
+		field("load_completed", "Load completed", record.DateTime),
+		field("pushed_by", "Pushed by", record.String),
+	}, countFields()...), Indexes: []record.Index{{Fields: []string{"signature"}}, {Fields: []string{"table_name", "state"}}, {Fields: []string{"state"}}}}
 }
 
 func runTable() record.Table {
 	return record.Table{Name: RunTable, Label: "Transform history", Fields: append([]record.Field{
 		field("run", "Run", record.Integer),
+		{Name: "set", Label: "Import set", Type: record.Reference, Reference: SetTable},
 		field("map", "Transform map", record.String),
 		field("position", "Position", record.Integer),
 		field("target_table", "Target table", record.String),
 		field("state", "State", record.String),
-	}, countFields()...), Indexes: []record.Index{{Fields: []string{"run"}}}}
+	}, countFields()...), Indexes: []record.Index{{Fields: []string{"run"}}, {Fields: []string{"set"}}}}
 }
 
 func rowTable() record.Table {

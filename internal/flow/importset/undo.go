@@ -57,6 +57,11 @@ func (s *Service) Undo(ctx context.Context, req UndoRequest) (*UndoReport, error
 	case run.State == Undone:
 		return nil, fault.New(fault.Refused, "run %d has been undone already", req.Run)
 	}
+	if !req.DryRun {
+		if err := s.settlePushes(ctx, run); err != nil {
+			return nil, err
+		}
+	}
 	u := &undoer{Service: s, req: req, run: run, report: &UndoReport{Run: req.Run}, mark: undoMark + strconv.FormatInt(req.Run, 10), counted: map[string]bool{}}
 	if err := u.inserted(ctx); err != nil {
 		return u.report, err

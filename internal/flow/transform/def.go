@@ -180,6 +180,9 @@ var allowed = map[string][]string{
 	"choiceAction":           {"create", "ignore", "reject"},
 }
 
+// Check holds the map to the words that its properties may have, as Parse does with a written one.
+func (d *Def) Check() error { return d.check("map "+d.Title(), nil) }
+
 func (d *Def) check(name string, text []byte) error {
 	if d.TargetTable == "" {
 		return fault.New(fault.Invalid, "%s: the map names no targetTable", name)
