@@ -58,7 +58,7 @@ func FromError(err error) *Error {
 	}
 	kind := fault.KindOf(err)
 	in := idioms[kind]
-	e := &Error{Status: in.status, Message: in.message, Detail: told(err)}
+	e := &Error{Status: in.status, Message: in.message, Detail: Told(err)}
 	switch {
 	case kind == fault.NotFound:
 		e.Detail = noRecordDetail
@@ -74,8 +74,8 @@ func FromError(err error) *Error {
 	return e
 }
 
-// told is what a fault tells people: its message and, where a value was refused, why.
-func told(err error) string {
+// Told is what a fault tells people: its message and, where a value was refused, why.
+func Told(err error) string {
 	var parts []string
 	var f *fault.Error
 	if errors.As(err, &f) && f.Msg != "" {
