@@ -107,17 +107,25 @@ func Formats() []format.Format {
 }
 
 // FormatNamed finds a format by its name.
-func FormatNamed(name string) (format.Format, error) {
-	var names []string
-	for _, f := range Formats() {
-		if f.Info().Name == name {
-			return f, nil
-		}
-		names = append(names, f.Info().Name)
+func FormatNamed(name string) (format.Format, error) { return format.Named(name, Formats()) }
+
+// Plan plans an import. Where its table is still to be made, the plan is made in a scratch store, so that nothing, not
+// even an empty table, is left in the real one; the saved plan carries the table.
+func (a *App) Plan(ctx context.Context, req importset.Request, made *record.Table, save string) (*importset.PlanReport, error) {
+	if made == nil {
+		return a.Imports.Plan(ctx, req, save)
 	}
-	bad := fault.New(fault.Invalid, "there is no format %q", name)
-	if near := record.Nearest(name, names); near != "" {
-		return nil, bad.WithHint("did you mean %q? The formats are %s", near, strings.Join(names, ", "))
+	scratch, err := Scratch(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return nil, bad.WithHint("the formats are %s", strings.Join(names, ", "))
+	req.Tables = []record.Table{*made}
+	var report *importset.PlanReport
+	if _, err = scratch.DB.Define(ctx, record.System, false, *made); err == nil {
+		report, err = scratch.Imports.Plan(ctx, req, save)
+	}
+	if closing := scratch.Close(); err == nil {
+		err = closing
+	}
+	return report, err
 }

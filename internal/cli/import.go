@@ -69,7 +69,7 @@ func (c *console) runImport(ctx context.Context, a *app.App, name string, o *imp
 	req := importset.Request{Source: in.Source, Maps: chosen.Maps, Restart: o.restart, Actor: record.System, Progress: p.run,
 		Notes: func(n string) { c.note("  %s", n) }}
 	if o.plan {
-		report, err := plan(ctx, a, req, chosen.Made, o.save)
+		report, err := a.Plan(ctx, req, chosen.Made, o.save)
 		p.done()
 		return c.showPlan(report, err, o.changes)
 	}

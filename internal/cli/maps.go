@@ -2,14 +2,11 @@ package cli
 
 import (
 	"context"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"headrace/internal/app"
 	"headrace/internal/core/fault"
-	"headrace/internal/core/record"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/transform"
 )
@@ -41,26 +38,10 @@ func readMaps(ctx context.Context, a *app.App, name string) ([]transform.Def, er
 	if _, err := os.Stat(name); err == nil || strings.ContainsAny(name, `./\`) {
 		return defs, missing
 	}
-	runs, err := a.Imports.Runs(ctx)
-	if err != nil {
-		return nil, err
+	defs, err := a.Imports.MapsNamed(ctx, name)
+	if fault.KindOf(err) == fault.NotFound && fault.HintOf(err) == "" {
+		return nil, fault.New(fault.Invalid, "there is no map file %s, and no run used a map of that name", name).
+			WithHint("--map FILE.yaml; headrace inspect SRC --save FILE.yaml writes one to begin with")
 	}
-	known := map[string]bool{}
-	for _, run := range slices.Backward(runs) {
-		stored, err := a.Imports.Stored(ctx, run.Number)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range stored.Maps {
-			if d.Name == name {
-				return stored.Maps, nil
-			}
-			known[d.Name] = true
-		}
-	}
-	f := fault.New(fault.Invalid, "there is no map file %s, and no run used a map of that name", name)
-	if near := record.Nearest(name, slices.Collect(maps.Keys(known))); near != "" {
-		return nil, f.WithHint("did you mean %q?", near)
-	}
-	return nil, f.WithHint("--map FILE.yaml; headrace inspect SRC --save FILE.yaml writes one to begin with")
+	return defs, err
 }

@@ -15,27 +15,6 @@ import (
 	"headrace/internal/flow/importset"
 )
 
-// plan plans an import. Where its table is still to be made, the plan is made in a scratch store, so that nothing, not
-// even an empty table, is left in the real one; the saved plan carries the table.
-func plan(ctx context.Context, a *app.App, req importset.Request, made *record.Table, save string) (*importset.PlanReport, error) {
-	if made == nil {
-		return a.Imports.Plan(ctx, req, save)
-	}
-	scratch, err := app.Scratch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	req.Tables = []record.Table{*made}
-	var report *importset.PlanReport
-	if _, err = scratch.DB.Define(ctx, record.System, false, *made); err == nil {
-		report, err = scratch.Imports.Plan(ctx, req, save)
-	}
-	if closing := scratch.Close(); err == nil {
-		err = closing
-	}
-	return report, err
-}
-
 func (c *console) showPlan(r *importset.PlanReport, err error, detailed bool) error {
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func (c *console) openNamed(ctx context.Context, name, formatName string, option
 	if err := in.locate(ctx, c.in); err != nil {
 		return nil, err
 	}
-	if err := in.recognise(ctx, formatName); err != nil {
+	if err := in.Recognise(ctx, formatName, app.Formats()); err != nil {
 		in.close()
 		return nil, err
 	}
@@ -126,31 +126,6 @@ func (in *input) close() {
 	if in.spool != "" {
 		os.Remove(in.spool) // a temporary file: the system clears what is left
 	}
-}
-
-// headBytes is how much of a source is looked at to recognise its format.
-const headBytes = 64 << 10
-
-func (in *input) recognise(ctx context.Context, formatName string) error {
-	r, err := in.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	head := make([]byte, headBytes)
-	n, err := io.ReadFull(r, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return fault.Wrap(fault.Unavailable, err, "%s cannot be read", in.Name)
-	}
-	if formatName != "" && n > 0 {
-		in.Format, err = app.FormatNamed(formatName)
-	} else {
-		in.Format, err = format.Detect(in.Name, head[:n], app.Formats())
-	}
-	if err == nil {
-		err = in.Options.Check(in.Format.Info().Options)
-	}
-	return fault.During(in.Name, err)
 }
 
 // counted counts the bytes read, for the progress.

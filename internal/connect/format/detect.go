@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
 )
 
 // Sniffer is a format that can tell from the first bytes of a source, unpacked and decoded where it is text, whether
@@ -131,4 +132,20 @@ func binaryHint(kind string) string {
 		return "export the data itself: CSV, JSON, XML or xlsx"
 	}
 	return "unpack or convert it first: CSV, JSON, XML, xlsx and gzip are read"
+}
+
+// Named finds a format by its name.
+func Named(name string, formats []Format) (Format, error) {
+	var names []string
+	for _, f := range formats {
+		if f.Info().Name == name {
+			return f, nil
+		}
+		names = append(names, f.Info().Name)
+	}
+	bad := fault.New(fault.Invalid, "there is no format %q", name)
+	if near := record.Nearest(name, names); near != "" {
+		return nil, bad.WithHint("did you mean %q? The formats are %s", near, strings.Join(names, ", "))
+	}
+	return nil, bad.WithHint("the formats are %s", strings.Join(names, ", "))
 }

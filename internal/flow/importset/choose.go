@@ -3,6 +3,7 @@ package importset
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -386,6 +387,32 @@ func datePattern(f *record.Field, samples []string) string {
 		return fits[0]
 	}
 	return ""
+}
+
+// MapsNamed gives the maps that the newest run with a map of this name used; a fault of kind NotFound when none did.
+func (s *Service) MapsNamed(ctx context.Context, name string) ([]transform.Def, error) {
+	runs, err := s.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, run := range slices.Backward(runs) {
+		stored, err := s.Stored(ctx, run.Number)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range stored.Maps {
+			if d.Name == name {
+				return stored.Maps, nil
+			}
+			known[d.Name] = true
+		}
+	}
+	f := fault.New(fault.NotFound, "no run used a map named %s", name)
+	if near := record.Nearest(name, slices.Collect(maps.Keys(known))); near != "" {
+		return nil, f.WithHint("did you mean %q?", near)
+	}
+	return nil, f
 }
 
 // clipped shortens a text to this many characters, on one line.

@@ -46,6 +46,33 @@ func (s *Source) Rows(ctx context.Context) iter.Seq2[*format.Row, error] {
 	}
 }
 
+// headBytes is how much of a source is looked at to recognise its format.
+const headBytes = 64 << 10
+
+// Recognise settles the format of the source, the one named or else the one that its first bytes show, and checks the
+// options.
+func (s *Source) Recognise(ctx context.Context, named string, formats []format.Format) error {
+	r, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	head := make([]byte, headBytes)
+	n, err := io.ReadFull(r, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return fault.Wrap(fault.Unavailable, err, "%s cannot be read", s.Name)
+	}
+	if named != "" && n > 0 {
+		s.Format, err = format.Named(named, formats)
+	} else {
+		s.Format, err = format.Detect(s.Name, head[:n], formats)
+	}
+	if err == nil {
+		err = s.Options.Check(s.Format.Info().Options)
+	}
+	return fault.During(s.Name, err)
+}
+
 // formatName is the name of the source's format; a plan carries only that.
 func (s *Source) formatName() string {
 	if s.Format == nil {
