@@ -1,0 +1,67 @@
+package access
+
+import (
+	"context"
+	"strings"
+
+	"headrace/internal/core/record"
+)
+
+// Sees makes Service a record.Hook: on its own tables.
+func (s *Service) Sees(t *record.Table) bool {
+	switch t.Name {
+	case UserTable, GroupTable, MemberTable, RoleTable, UserRoleTable, RoleContainsTable, GroupRoleTable,
+		RuleTable, RuleRoleTable, ClientTable, TokenTable, KeyTable, RateTable:
+		return true
+	}
+	return false
+}
+
+// Before puts hashes in the place of passwords and client secrets, and names users by their first and last names.
+func (s *Service) Before(_ context.Context, c *record.Change) error {
+	if c.New == nil {
+		return nil
+	}
+	switch c.New.Table.Name {
+	case UserTable:
+		nameUser(c)
+		return hashField(c, "user_password")
+	case ClientTable:
+		return hashField(c, "client_secret")
+	}
+	return nil
+}
+
+// hashField hashes a secret that was set.
+func hashField(c *record.Change, field string) error {
+	given := c.New.Get(field)
+	if given.Empty() || c.Old != nil && c.Old.Get(field) == given {
+		return nil
+	}
+	hashed, err := hash(given.Text)
+	if err == nil {
+		c.New.Set(field, record.Text(hashed))
+	}
+	return err
+}
+
+// nameUser keeps the name that is displayed in step with its parts.
+func nameUser(c *record.Change) {
+	full := func(r *record.Record) string {
+		return strings.Join(strings.Fields(r.Get("first_name").Text+" "+r.Get("last_name").Text), " ")
+	}
+	name := full(c.New)
+	if c.Old != nil && full(c.Old) == name || c.Old == nil && !c.New.Get("name").Empty() {
+		return
+	}
+	if name == "" {
+		name = c.New.Get("user_name").Text
+	}
+	c.New.Set("name", record.Text(name))
+}
+
+// After forgets what was read, now that it is another.
+func (s *Service) After(context.Context, *record.Change) error {
+	s.Drop()
+	return nil
+}
