@@ -2,7 +2,6 @@ package table
 
 import (
 	"strconv"
-	"strings"
 
 	"headrace/internal/door/rest/wire"
 )
@@ -32,48 +31,7 @@ func readWindow(r *wire.Request) window {
 // last reports whether a page of so many records is known to be the last.
 func (w window) last(got int) bool { return got < w.limit && (got > 0 || w.offset == 0) }
 
-// links writes the Link header: first, prev, next, last, without blanks, since clients look for exactly that. With
-// the total unknown (-1) there is no last, and next is there after a full page.
+// links writes the Link header.
 func (w window) links(r *wire.Request, got int, total int64) string {
-	if w.limit == 0 {
-		return ""
-	}
-	base := r.Base + r.URL.EscapedPath() + "?" + w.query(r.URL.RawQuery)
-	var out []string
-	add := func(rel string, offset int64) {
-		out = append(out, "<"+base+strconv.FormatInt(offset, 10)+`>;rel="`+rel+`"`)
-	}
-	limit, offset := int64(w.limit), int64(w.offset)
-	add("first", 0)
-	if offset > 0 {
-		add("prev", max(offset-limit, 0))
-	}
-	if total >= 0 && offset+limit < total || total < 0 && got == w.limit {
-		add("next", offset+limit)
-	}
-	if total >= 0 {
-		add("last", max(total-1, 0)/limit*limit)
-	}
-	return strings.Join(out, ",")
-}
-
-// query is the caller's own query string, as he encoded it, with the limit set and the offset last and open.
-func (w window) query(raw string) string {
-	limit := "sysparm_limit=" + strconv.Itoa(w.limit)
-	var parts []string
-	limited := false
-	for part := range strings.SplitSeq(raw, "&") {
-		name, _, _ := strings.Cut(part, "=")
-		switch {
-		case part == "" || name == "sysparm_offset" || name == "sysparm_limit" && limited:
-			continue
-		case name == "sysparm_limit":
-			part, limited = limit, true
-		}
-		parts = append(parts, part)
-	}
-	if !limited {
-		parts = append(parts, limit)
-	}
-	return strings.Join(append(parts, "sysparm_offset="), "&")
+	return wire.Links(r, w.limit, w.offset, got, total)
 }
