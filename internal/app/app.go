@@ -16,6 +16,7 @@ import (
 	"headrace/internal/connect/format/xml"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
+	"headrace/internal/flow/access"
 	"headrace/internal/flow/importset"
 	"headrace/internal/store/sqlstore"
 )
@@ -30,6 +31,7 @@ type Config struct {
 type App struct {
 	DB      *record.DB
 	Imports *importset.Service
+	Access  *access.Service
 	store   record.Store
 	scratch string // folder that goes when the App is closed
 }
@@ -43,11 +45,17 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := record.Open(ctx, store, record.Config{Tables: importset.Tables()})
+	who := access.New(nil)
+	db, err := record.Open(ctx, store, record.Config{
+		Tables: append(importset.Tables(), access.Tables()...),
+		Hooks:  []record.Hook{who},
+		Guard:  who,
+	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &App{DB: db, Imports: importset.New(db), store: store}, nil
+	who.Use(db)
+	return &App{DB: db, Imports: importset.New(db), Access: who, store: store}, nil
 }
 
 func openStore(ctx context.Context, cfg Config) (record.Store, error) {

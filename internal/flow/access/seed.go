@@ -55,7 +55,7 @@ func shippedRules() []shippedRule {
 	for _, t := range []string{record.ObjectTable, record.DictionaryTable, record.ChoiceTable, "sys_documentation"} {
 		rules = append(rules, shippedRule{name: t, operations: "r", about: "Everybody who is logged in reads what tables and fields there are"})
 	}
-	rules = append(rules, shippedRule{name: "sys_properties", operations: "r", condition: "is_private=false^type!=password2",
+	rules = append(rules, shippedRule{name: "sys_properties", operations: "r", condition: "is_private=false^type!=password^type!=password2",
 		about: "Everybody who is logged in reads properties that are not private"})
 	return append(rules, importRules()...)
 }
