@@ -139,6 +139,9 @@ type Run struct {
 	record  *record.Record
 }
 
+// Group is the sys_id that several loads share, of pushed rows.
+func (r *Run) Group() string { return r.record.Get("multi_import_set").Text }
+
 // MapRun is what one transform map made of the rows.
 type MapRun struct {
 	Map    string `json:"map"`

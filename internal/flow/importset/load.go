@@ -41,7 +41,7 @@ func (s *Service) Load(ctx context.Context, req LoadRequest) (*LoadReceipt, erro
 	if req.Group == "" {
 		req.Group = record.NewID()
 	}
-	im := &importer{Service: s, req: Request{Actor: asImporter(req.Actor)}, began: time.Now()}
+	im := &importer{Service: s, req: Request{Actor: Importer(req.Actor)}, began: time.Now()}
 	err := s.db.As(im.req.Actor).Write(ctx, func(w *record.Writer) error { return im.load(ctx, w, req) })
 	if err != nil {
 		return nil, err
@@ -245,7 +245,7 @@ var errTaken = errors.New("the load is in other hands")
 // transform takes a load through its maps. A load that fails for its surroundings goes back to those that wait; one whose
 // maps are at fault is halted, and says why.
 func (s *Service) transform(ctx context.Context, set *record.Record) error {
-	im := &importer{Service: s, began: time.Now(), req: Request{Actor: asImporter(record.Actor{Name: set.Get("pushed_by").Text})}}
+	im := &importer{Service: s, began: time.Now(), req: Request{Actor: Importer(record.Actor{Name: set.Get("pushed_by").Text})}}
 	im.most.Store(blockRows)
 	number := whole(set, "run")
 	if _, ours := im.loads.LoadOrStore(number, true); ours {

@@ -64,7 +64,7 @@ var errNoIndex = errors.New("a target needs an index")
 
 // Push takes rows into a staging table and through its maps, in one transaction. Rejected rows are no error.
 func (s *Service) Push(ctx context.Context, req PushRequest) (*Pushed, error) {
-	p := &push{importer: &importer{Service: s, req: Request{Actor: asImporter(req.Actor)}, began: time.Now()}, req: req}
+	p := &push{importer: &importer{Service: s, req: Request{Actor: Importer(req.Actor)}, began: time.Now()}, req: req}
 	err := p.once(ctx)
 	if errors.Is(err, errNoIndex) {
 		if err = p.indexKeys(ctx, p.compiled); err == nil {
@@ -77,8 +77,8 @@ func (s *Service) Push(ctx context.Context, req PushRequest) (*Pushed, error) {
 	return p.out, nil
 }
 
-// asImporter is the actor of an import's writes: maps write what they are made to, whoever pushes the rows.
-func asImporter(a record.Actor) record.Actor {
+// Importer is the actor of an import's writes: maps write what they are made to, whoever pushes the rows.
+func Importer(a record.Actor) record.Actor {
 	if a.Name == "" {
 		return record.System
 	}
