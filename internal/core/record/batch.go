@@ -14,7 +14,11 @@ func (w *Writer) InsertRows(ctx context.Context, t *Table, rows *Rows) error {
 	if rows.Len() == 0 {
 		return nil
 	}
-	if w.hooked(t) || w.session.guarded() {
+	rows, err := w.numberRows(ctx, t, rows)
+	if err != nil {
+		return err
+	}
+	if w.singly(t, rows) {
 		return w.insertEach(ctx, t, rows)
 	}
 	block := *rows
@@ -29,7 +33,7 @@ func (w *Writer) UpdateRows(ctx context.Context, t *Table, rows *Rows, old func(
 	if rows.Len() == 0 {
 		return nil, nil
 	}
-	if w.hooked(t) || w.session.guarded() {
+	if w.singly(t, rows) {
 		return w.updateEach(ctx, t, rows)
 	}
 	block := *rows
@@ -95,6 +99,11 @@ func (w *Writer) DeleteRows(ctx context.Context, t *Table, olds []*Record) (int,
 		}
 	}
 	return n, nil
+}
+
+// singly reports whether somebody must see each row of a block.
+func (w *Writer) singly(t *Table, rows *Rows) bool {
+	return w.hooked(t) || w.session.guarded() || isDictionary(t) || journals(t, rows)
 }
 
 func (w *Writer) hooked(t *Table) bool { return !w.session.quiet && w.session.db.Hooked(t) }

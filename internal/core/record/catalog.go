@@ -13,6 +13,7 @@ type Catalog struct {
 	declared []Table
 	tables   map[string]*Table
 	names    []string
+	revision int64 // of the dictionary it was made from
 }
 
 // MaxName is the longest name of a table or field, in bytes. PostgreSQL cuts identifiers at 63.

@@ -113,6 +113,21 @@ func appendJSON(b []byte, s string) []byte {
 	return append(b, enc...)
 }
 
+// Removed tells which of the records with these ids were there once and have been deleted.
+func (w *Writer) Removed(ctx context.Context, ids ...string) (map[string]bool, error) {
+	t := w.session.db.Catalog().Table(ChangeTable)
+	gone := map[string]bool{}
+	for row, err := range w.tx.Select(ctx, &Query{Table: t, Fields: []string{"record", "operation"}, Keys: keyed("record", ids...)}) {
+		if err != nil {
+			return nil, err
+		}
+		if row[1].Text == string(Deleted) {
+			gone[row[0].Text] = true
+		}
+	}
+	return gone, nil
+}
+
 // DecodeOld reads what a change row says of old values.
 func DecodeOld(text string) (map[string]Value, error) {
 	raw := map[string]*string{}

@@ -13,7 +13,7 @@ type DB struct {
 	store   Store
 	system  []Table
 	catalog atomic.Pointer[Catalog]
-	changes *Table
+	checked atomic.Pointer[time.Time] // when the catalog was last compared with the store
 	hooks   []Hook
 	guard   Guard
 	clock   func() time.Time
@@ -34,7 +34,7 @@ func Open(ctx context.Context, store Store, cfg Config) (*DB, error) {
 	if db.clock == nil {
 		db.clock = time.Now
 	}
-	db.system = append(dictionaryTables(), changeTable())
+	db.system = append(dictionaryTables(), changeTable(), revisionTable(), numberTable(), journalTable())
 	db.system = append(db.system, cfg.Tables...)
 	base, err := NewCatalog(db.system...)
 	if err != nil {
@@ -47,28 +47,14 @@ func Open(ctx context.Context, store Store, cfg Config) (*DB, error) {
 	return db, db.Reload(ctx)
 }
 
+// use takes over a catalog, unless a newer one is in use already.
 func (db *DB) use(c *Catalog) {
-	db.catalog.Store(c)
-	db.changes = c.Table(ChangeTable)
-}
-
-// Reload reads the dictionary anew, for tables that another process defined.
-func (db *DB) Reload(ctx context.Context) error {
-	defined, err := readDictionary(ctx, db)
-	if err != nil {
-		return err
-	}
-	base, err := NewCatalog(db.system...)
-	if err != nil {
-		return err
-	}
-	if len(defined) > 0 {
-		if base, err = base.With(defined...); err != nil {
-			return err
+	for {
+		was := db.catalog.Load()
+		if was != nil && was.revision > c.revision || db.catalog.CompareAndSwap(was, c) {
+			return
 		}
 	}
-	db.use(base)
-	return nil
 }
 
 // Catalog gives the tables as they are now.
@@ -94,27 +80,6 @@ func (db *DB) Table(name string) (*Table, error) {
 		return nil, f.WithHint("did you mean %q?", near)
 	}
 	return nil, f.WithHint("`headrace table list` shows the tables; --create makes one from the data")
-}
-
-// Define adds tables, or fields and indexes to tables, and remembers them in the dictionary. It returns the statements
-// run, or with dryRun those that would be. Defining what is there already does nothing.
-func (db *DB) Define(ctx context.Context, actor Actor, dryRun bool, tables ...Table) ([]string, error) {
-	if err := db.As(actor).mayDefine(ctx); err != nil {
-		return nil, err
-	}
-	next, err := db.Catalog().With(tables...)
-	if err != nil {
-		return nil, err
-	}
-	steps, err := db.store.Reshape(ctx, next, dryRun)
-	if err != nil || dryRun {
-		return steps, err
-	}
-	if err := writeDictionary(ctx, db.As(actor).Trusted(), tables); err != nil {
-		return steps, err
-	}
-	db.use(next)
-	return steps, nil
 }
 
 // Nearest finds the name most like the one given, for a hint; "" when none is like it.

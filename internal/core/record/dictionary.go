@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 
@@ -17,164 +19,183 @@ const (
 	IndexTable      = "sys_index"
 )
 
+// collection is the type of the entry that the dictionary has for a table itself.
+const collection = "collection"
+
 func dictionaryTables() []Table {
 	text := func(name, label string) Field { return Field{Name: name, Label: label, Type: String} }
-	flag := func(name, label string) Field { return Field{Name: name, Label: label, Type: Boolean} }
+	flag := func(name, label, preset string) Field {
+		return Field{Name: name, Label: label, Type: Boolean, Default: preset}
+	}
 	number := func(name, label string) Field { return Field{Name: name, Label: label, Type: Integer} }
+	byName := []Index{{Fields: []string{"name"}}}
 	return []Table{
-		{Name: ObjectTable, Label: "Table", Fields: []Field{text("name", "Name"), text("label", "Label"),
-			text("super_class", "Extends"), flag("is_extendable", "Extensible")}},
-		{Name: DictionaryTable, Label: "Dictionary entry", Fields: []Field{text("name", "Table"), text("element", "Column name"),
-			text("column_label", "Column label"), text("internal_type", "Type"), number("max_length", "Max length"),
-			text("reference", "Reference"), text("default_value", "Default value"), flag("mandatory", "Mandatory"),
-			flag("read_only", "Read only"), flag("display", "Display"), flag("unique", "Unique"), text("comments", "Comments"),
-			number("order", "Order")}},
+		{Name: ObjectTable, Label: "Table", Fields: []Field{text("name", "Name"),
+			{Name: "label", Label: "Label", Type: String, Display: true},
+			{Name: "super_class", Label: "Extends table", Type: Reference, Reference: ObjectTable}, flag("is_extendable", "Extensible", "")},
+			Indexes: byName},
+		{Name: DictionaryTable, Label: "Dictionary Entry", Fields: []Field{text("name", "Table"), text("element", "Column name"),
+			{Name: "column_label", Label: "Column label", Type: String, Display: true}, text("internal_type", "Type"), number("max_length", "Max length"),
+			text("reference", "Reference"), text("default_value", "Default value"), flag("mandatory", "Mandatory", ""),
+			flag("read_only", "Read only", ""), flag("display", "Display", ""), flag("unique", "Unique", ""), text("comments", "Comments"),
+			number("order", "Order"), flag("active", "Active", "true"), flag("primary", "Primary", ""), flag("array", "Array", ""), number("choice", "Choice"),
+			text("attributes", "Attributes")}, Indexes: byName},
 		{Name: ChoiceTable, Label: "Choice", Fields: []Field{text("name", "Table"), text("element", "Element"),
-			text("value", "Value"), text("label", "Label"), number("sequence", "Sequence")}},
-		{Name: IndexTable, Label: "Index", Fields: []Field{text("name", "Table"), text("fields", "Fields"), flag("unique", "Unique")}},
+			text("value", "Value"), {Name: "label", Label: "Label", Type: String, Display: true}, number("sequence", "Sequence"),
+			{Name: "language", Label: "Language", Type: String, Default: "en"}, text("dependent_value", "Dependent value"),
+			text("hint", "Hint"), flag("inactive", "Inactive", "false")}, Indexes: byName},
+		{Name: IndexTable, Label: "Index", Fields: []Field{text("name", "Table"), text("fields", "Fields"), flag("unique", "Unique", "")},
+			Indexes: byName},
 	}
 }
 
-// writeDictionary remembers the definitions, one record each, under ids derived from the names.
-func writeDictionary(ctx context.Context, s Session, tables []Table) error {
-	return s.Write(ctx, func(w *Writer) error {
-		c := w.session.db.Catalog()
-		put := func(table, key string, values ...Assignment) error {
-			return w.put(ctx, c.Table(table), IDFrom(table, key), values)
+// isDictionary reports whether the records of t are definitions.
+func isDictionary(t *Table) bool {
+	switch t.Name {
+	case ObjectTable, DictionaryTable, ChoiceTable, IndexTable:
+		return true
+	}
+	return false
+}
+
+// definitions are the records of the dictionary, by table.
+type definitions map[string][]*Record
+
+// readDefinitions reads the records of the dictionary, those of some tables or of all.
+func readDefinitions(ctx context.Context, tx Tx, c *Catalog, names ...string) (definitions, error) {
+	out := definitions{}
+	for _, name := range []string{ObjectTable, DictionaryTable, ChoiceTable, IndexTable} {
+		t := c.Table(name)
+		q := &Query{Table: t, Fields: t.Names()}
+		if len(names) > 0 {
+			q.Keys = keyed("name", names...)
 		}
-		for i := range tables {
-			if err := putTable(put, &tables[i]); err != nil {
-				return err
+		for row, err := range tx.Select(ctx, q) {
+			if err != nil {
+				return nil, err
+			}
+			out[name] = append(out[name], &Record{Table: t, Values: slices.Clone(row)})
+		}
+	}
+	return out, nil
+}
+
+// tables gives the tables that the dictionary describes, as they were defined. known finds tables it need not describe.
+func (d definitions) tables(known *Catalog) []Table {
+	names := map[string]string{} // of tables, by id
+	for _, r := range d[ObjectTable] {
+		names[r.ID()] = r.Get("name").Text
+	}
+	byName := map[string]*Table{}
+	for _, r := range d[ObjectTable] {
+		parent := r.Get("super_class").Text
+		if name, ok := names[parent]; ok {
+			parent = name
+		}
+		name := r.Get("name").Text
+		if t := known.Table(name); t == nil || !t.Bare {
+			byName[name] = &Table{Name: name, Label: r.Get("label").Text, Extends: parent, Extendable: isTrue(r, "is_extendable")}
+		}
+	}
+	d.addFields(known, byName)
+	for _, r := range d[IndexTable] {
+		t := byName[r.Get("name").Text]
+		var fields []string
+		if t != nil && json.Unmarshal([]byte(r.Get("fields").Text), &fields) == nil {
+			t.Indexes = append(t.Indexes, Index{Fields: fields, Unique: isTrue(r, "unique")})
+		}
+	}
+	var out []Table
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		out = append(out, *byName[name])
+	}
+	return out
+}
+
+func (d definitions) addFields(known *Catalog, byName map[string]*Table) {
+	choices := d.choices()
+	entries := slices.Clone(d[DictionaryTable])
+	sort.SliceStable(entries, func(i, j int) bool { return number(entries[i], "order") < number(entries[j], "order") })
+	for _, r := range entries {
+		t, name := byName[r.Get("name").Text], r.Get("element").Text
+		if t == nil || name == "" || IsSystemField(name) || t.Field(name) != nil {
+			continue
+		}
+		f := fieldOf(r)
+		f.Choices = choices[t.Name+"."+name]
+		delete(choices, t.Name+"."+name)
+		if product := declared(known, t.Name, name); product == nil || product.Type == f.Type {
+			t.Fields = append(t.Fields, f)
+		}
+	}
+	// Choices of a field that a table inherits are its own list.
+	for _, t := range byName {
+		for at := byName[t.Extends]; at != nil; at = byName[at.Extends] {
+			for _, f := range at.Fields {
+				if list := choices[t.Name+"."+f.Name]; len(list) > 0 && t.Field(f.Name) == nil {
+					f.Choices = list
+					t.Fields = append(t.Fields, f)
+				}
 			}
 		}
-		return nil
-	})
+	}
 }
 
-// put inserts the record or brings it up to date. It may come to be there between the look and the insert: another
-// process has defined the same.
-func (w *Writer) put(ctx context.Context, t *Table, id string, values []Assignment) error {
-	_, err := get(ctx, w.tx, t, id)
-	if err != nil {
-		err = w.tx.Nest(ctx, func(Tx) error {
-			_, err := w.Insert(ctx, t, append(values[:len(values):len(values)], Assignment{SysID, Text(id)}))
-			return err
-		})
-		if err == nil || fault.KindOf(err) != fault.Conflict {
-			return err
-		}
+// declared finds a field that the product's own tables have.
+func declared(known *Catalog, table, field string) *Field {
+	if t := known.Table(table); t != nil {
+		return t.Field(field)
 	}
-	_, _, err = w.Update(ctx, t, id, values)
-	return err
+	return nil
 }
 
-func putTable(put func(table, key string, values ...Assignment) error, t *Table) error {
-	if err := put(ObjectTable, t.Name, Assignment{"name", Text(t.Name)}, Assignment{"label", Text(t.Label)},
-		Assignment{"super_class", Text(t.Extends)}, flagOf("is_extendable", t.Extendable)); err != nil {
-		return err
+func fieldOf(r *Record) Field {
+	return Field{Name: r.Get("element").Text, Label: r.Get("column_label").Text, Type: Type(r.Get("internal_type").Text),
+		Length: number(r, "max_length"), Reference: r.Get("reference").Text, Default: r.Get("default_value").Text,
+		Help: r.Get("comments").Text, Mandatory: isTrue(r, "mandatory"), ReadOnly: isTrue(r, "read_only"),
+		Display: isTrue(r, "display"), Unique: isTrue(r, "unique")}
+}
+
+// choices gives the lists of choices, in order, by table and field.
+func (d definitions) choices() map[string][]Option {
+	list := slices.Clone(d[ChoiceTable])
+	sort.SliceStable(list, func(i, j int) bool { return number(list[i], "sequence") < number(list[j], "sequence") })
+	out := map[string][]Option{}
+	for _, r := range list {
+		language := r.Get("language").Text
+		if isTrue(r, "inactive") || language != "" && language != "en" {
+			continue
+		}
+		key := r.Get("name").Text + "." + r.Get("element").Text
+		out[key] = append(out[key], Option{Value: r.Get("value").Text, Label: r.Get("label").Text})
 	}
-	for n := range t.Fields {
-		if err := putField(put, t.Name, &t.Fields[n], n); err != nil {
-			return err
+	return out
+}
+
+// doubled finds two definitions of one thing.
+func (d definitions) doubled() error {
+	seen := map[string]bool{}
+	for _, r := range d[ObjectTable] {
+		if name := r.Get("name").Text; seen[name] {
+			return fault.New(fault.Conflict, "there is a table %s already", name)
+		} else {
+			seen[name] = true
 		}
 	}
-	for _, ix := range t.Indexes {
-		fields, err := json.Marshal(ix.Fields)
-		if err != nil {
-			return err
+	for _, r := range d[DictionaryTable] {
+		key := r.Get("name").Text + "." + r.Get("element").Text
+		if seen[key] {
+			return fault.New(fault.Conflict, "there is a field %s already", key)
 		}
-		if err := put(IndexTable, t.Name+"\x00"+string(fields), Assignment{"name", Text(t.Name)},
-			Assignment{"fields", Text(string(fields))}, flagOf("unique", ix.Unique)); err != nil {
-			return err
+		seen[key] = true
+		if name := r.Get("name").Text; !seen[name] {
+			return fault.New(fault.Invalid, "there is no table %q to have the field %q", name, r.Get("element").Text)
 		}
 	}
 	return nil
 }
 
-func putField(put func(table, key string, values ...Assignment) error, table string, f *Field, order int) error {
-	err := put(DictionaryTable, table+"."+f.Name, Assignment{"name", Text(table)}, Assignment{"element", Text(f.Name)},
-		Assignment{"column_label", Text(f.Label)}, Assignment{"internal_type", Text(string(f.Type))},
-		Assignment{"max_length", Text(strconv.Itoa(f.Length))}, Assignment{"reference", Text(f.Reference)},
-		Assignment{"default_value", Text(f.Default)}, Assignment{"comments", Text(f.Help)},
-		flagOf("mandatory", f.Mandatory), flagOf("read_only", f.ReadOnly), flagOf("display", f.Display), flagOf("unique", f.Unique),
-		Assignment{"order", Text(strconv.Itoa(order))})
-	for n, o := range f.Choices {
-		if err != nil {
-			return err
-		}
-		err = put(ChoiceTable, table+"."+f.Name+"="+o.Value, Assignment{"name", Text(table)}, Assignment{"element", Text(f.Name)},
-			Assignment{"value", Text(o.Value)}, Assignment{"label", Text(o.Label)}, Assignment{"sequence", Text(strconv.Itoa(n))})
-	}
-	return err
-}
-
-func flagOf(field string, v bool) Assignment { return Assignment{field, Text(strconv.FormatBool(v))} }
-
-// readDictionary gives the tables that users defined, as they defined them.
-func readDictionary(ctx context.Context, db *DB) ([]Table, error) {
-	byName := map[string]*Table{}
-	var names []string
-	err := db.each(ctx, ObjectTable, func(r *Record) {
-		t := &Table{Name: r.Get("name").Text, Label: r.Get("label").Text, Extends: r.Get("super_class").Text,
-			Extendable: r.Get("is_extendable").Text == "true"}
-		byName[t.Name] = t
-		names = append(names, t.Name)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := readFields(ctx, db, byName); err != nil {
-		return nil, err
-	}
-	err = db.each(ctx, IndexTable, func(r *Record) {
-		t := byName[r.Get("name").Text]
-		var fields []string
-		if t != nil && json.Unmarshal([]byte(r.Get("fields").Text), &fields) == nil {
-			t.Indexes = append(t.Indexes, Index{Fields: fields, Unique: r.Get("unique").Text == "true"})
-		}
-	})
-	sort.Strings(names)
-	out := make([]Table, len(names))
-	for i, n := range names {
-		out[i] = *byName[n]
-	}
-	return out, err
-}
-
-func readFields(ctx context.Context, db *DB, byName map[string]*Table) error {
-	choices := map[string][]*Record{}
-	if err := db.each(ctx, ChoiceTable, func(r *Record) {
-		key := r.Get("name").Text + "." + r.Get("element").Text
-		choices[key] = append(choices[key], r)
-	}); err != nil {
-		return err
-	}
-	orders := map[string]int{}
-	err := db.each(ctx, DictionaryTable, func(r *Record) {
-		t := byName[r.Get("name").Text]
-		if t == nil {
-			return
-		}
-		f := Field{Name: r.Get("element").Text, Label: r.Get("column_label").Text, Type: Type(r.Get("internal_type").Text),
-			Length: number(r, "max_length"), Reference: r.Get("reference").Text, Default: r.Get("default_value").Text,
-			Help: r.Get("comments").Text, Mandatory: r.Get("mandatory").Text == "true", ReadOnly: r.Get("read_only").Text == "true",
-			Display: r.Get("display").Text == "true", Unique: r.Get("unique").Text == "true"}
-		key := t.Name + "." + f.Name
-		orders[key] = number(r, "order")
-		list := choices[key]
-		sort.Slice(list, func(i, j int) bool { return number(list[i], "sequence") < number(list[j], "sequence") })
-		for _, c := range list {
-			f.Choices = append(f.Choices, Option{Value: c.Get("value").Text, Label: c.Get("label").Text})
-		}
-		t.Fields = append(t.Fields, f)
-	})
-	for _, t := range byName {
-		sort.SliceStable(t.Fields, func(i, j int) bool {
-			return orders[t.Name+"."+t.Fields[i].Name] < orders[t.Name+"."+t.Fields[j].Name]
-		})
-	}
-	return err
-}
+func isTrue(r *Record, field string) bool { return r.Get(field).Text == "true" }
 
 func number(r *Record, field string) int {
 	n, err := strconv.Atoi(r.Get(field).Text)
@@ -182,16 +203,4 @@ func number(r *Record, field string) int {
 		return 0
 	}
 	return n
-}
-
-// each visits the records of a dictionary table.
-func (db *DB) each(ctx context.Context, table string, visit func(*Record)) error {
-	t := db.Catalog().Table(table)
-	for row, err := range db.As(System).Select(ctx, &Query{Table: t, Fields: t.Names()}) {
-		if err != nil {
-			return err
-		}
-		visit(&Record{Table: t, Values: append([]Value(nil), row...)})
-	}
-	return nil
 }

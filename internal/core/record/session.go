@@ -43,6 +43,7 @@ type Writer struct {
 	session Session
 	tx      Tx
 	now     time.Time
+	notes   *notes
 }
 
 // Write runs fn in one transaction.
@@ -52,18 +53,32 @@ func (s Session) Write(ctx context.Context, fn func(*Writer) error) error {
 
 // WriteAs is Write with a chosen durability.
 func (s Session) WriteAs(ctx context.Context, d Durability, fn func(*Writer) error) error {
-	return s.db.store.Write(ctx, d, func(tx Tx) error { return fn(s.Writer(tx)) })
+	var next *Catalog
+	err := s.db.store.Write(ctx, d, func(tx Tx) error {
+		w := s.Writer(tx)
+		err := fn(w)
+		if err == nil && len(w.notes.redefined) > 0 {
+			next, err = w.redefine(ctx)
+		}
+		return err
+	})
+	if err == nil && next != nil {
+		s.db.use(next)
+	}
+	return err
 }
 
 // Writer gives a Writer inside a transaction that is open already.
-func (s Session) Writer(tx Tx) *Writer { return &Writer{session: s, tx: tx, now: nowUTC(s.db.clock)} }
+func (s Session) Writer(tx Tx) *Writer {
+	return &Writer{session: s, tx: tx, now: nowUTC(s.db.clock), notes: &notes{}}
+}
 
 // trusted is the writer that hooks get: rules write on the actor's behalf, whatever he may do himself.
 func (w *Writer) trusted() *Writer {
 	if w.session.actor.Trusted {
 		return w
 	}
-	return &Writer{session: w.session.Trusted(), tx: w.tx, now: w.now}
+	return &Writer{session: w.session.Trusted(), tx: w.tx, now: w.now, notes: w.notes}
 }
 
 // Tx is the transaction, for the book-keeping tables that packages own.
@@ -194,6 +209,9 @@ func (w *Writer) insert(ctx context.Context, t *Table, values []Assignment) (*Re
 	if r.ID() == "" {
 		r.Set(SysID, Text(NewID()))
 	}
+	if err := w.numberRecord(ctx, r); err != nil {
+		return nil, err
+	}
 	c := &Change{Operation: Inserted, New: r, Writer: w.trusted()}
 	if err := w.before(ctx, c); err != nil {
 		return nil, err
@@ -201,6 +219,7 @@ func (w *Writer) insert(ctx context.Context, t *Table, values []Assignment) (*Re
 	if err := checkMandatory(r); err != nil {
 		return nil, err
 	}
+	entries := takeJournal(r)
 	w.stampInsert(r)
 	rows := &Rows{Fields: t.Names(), Values: r.Values}
 	if err := w.tx.Insert(ctx, t, rows); err != nil {
@@ -211,7 +230,7 @@ func (w *Writer) insert(ctx context.Context, t *Table, values []Assignment) (*Re
 	if err := w.insertChanges(ctx, log); err != nil {
 		return nil, err
 	}
-	return r, w.after(ctx, c)
+	return r, w.afterWith(ctx, c, entries)
 }
 
 // Update changes fields of one record; see Session.Update. Values for fields that the actor may not write are left out.
@@ -242,6 +261,7 @@ func (w *Writer) update(ctx context.Context, t *Table, id string, values []Assig
 	if err := checkMandatory(r); err != nil {
 		return nil, false, err
 	}
+	entries := takeJournal(r)
 	rows := &Rows{Fields: []string{SysID, SysModCount}, Values: []Value{Text(id), old.Get(SysModCount)}, Shared: w.stampUpdate()}
 	for _, a := range before {
 		rows.Fields = append(rows.Fields, a.Field)
@@ -254,7 +274,7 @@ func (w *Writer) update(ctx context.Context, t *Table, id string, values []Assig
 		return nil, false, err
 	}
 	c.New = r
-	return r, true, w.after(ctx, c)
+	return r, true, w.afterWith(ctx, c, entries)
 }
 
 func (w *Writer) updateRows(ctx context.Context, t *Table, rows *Rows, old func(int) []Assignment) error {
@@ -298,7 +318,7 @@ func (w *Writer) insertChanges(ctx context.Context, log *Rows) error {
 	if log.Len() == 0 {
 		return nil
 	}
-	return w.tx.Insert(ctx, w.session.db.changes, log)
+	return w.tx.Insert(ctx, w.session.db.Catalog().Table(ChangeTable), log)
 }
 
 // assign brings values into canonical form and sets them. System fields are only taken on insert.
@@ -330,7 +350,7 @@ func (f *Field) Value(v Value) (Value, error) {
 	if err != nil {
 		return Null, err
 	}
-	if f.Type == Choice && len(f.Choices) > 0 && !f.HasChoice(text) {
+	if f.Chosen() && !f.HasChoice(text) {
 		return Null, valueError("choice_rejected", "%q is not one of the choices", Clip(text))
 	}
 	return Text(text), nil
@@ -339,7 +359,7 @@ func (f *Field) Value(v Value) (Value, error) {
 func checkMandatory(r *Record) error {
 	for i := range r.Table.Fields {
 		if f := &r.Table.Fields[i]; f.Mandatory && r.Values[i].Empty() {
-			return fault.New(fault.Invalid, "field %s.%s is mandatory and empty", r.Table.Name, f.Name)
+			return fault.Wrap(fault.Invalid, &MandatoryError{Field: f}, "field %s.%s is mandatory and empty", r.Table.Name, f.Name)
 		}
 	}
 	return nil
@@ -390,10 +410,14 @@ func (w *Writer) stampUpdate() []Assignment {
 }
 
 func (w *Writer) before(ctx context.Context, c *Change) error {
-	return w.eachHook(c, func(h Hook) error { return h.Before(ctx, c) })
+	if err := w.eachHook(c, func(h Hook) error { return h.Before(ctx, c) }); err != nil {
+		return err
+	}
+	return w.checkDefinition(ctx, c)
 }
 
 func (w *Writer) after(ctx context.Context, c *Change) error {
+	w.noteDefinition(c.record())
 	return w.eachHook(c, func(h Hook) error { return h.After(ctx, c) })
 }
 
@@ -412,9 +436,11 @@ func (w *Writer) eachHook(c *Change, call func(Hook) error) error {
 	return nil
 }
 
-func (c *Change) table() *Table {
+func (c *Change) table() *Table { return c.record().Table }
+
+func (c *Change) record() *Record {
 	if c.New != nil {
-		return c.New.Table
+		return c.New
 	}
-	return c.Old.Table
+	return c.Old
 }

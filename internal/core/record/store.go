@@ -95,6 +95,8 @@ type Tx interface {
 	Update(ctx context.Context, t *Table, rows *Rows) (stale []int, err error)
 	// Delete removes the records with these ids and tells how many there were. On bare tables keys are tuples, flat.
 	Delete(ctx context.Context, t *Table, keys []Value) (int, error)
+	// Reshape is Store.Reshape as part of the transaction: what it makes is there if and only if the transaction commits.
+	Reshape(ctx context.Context, want *Catalog) ([]string, error)
 	// Nest runs fn so that its writes vanish if it fails, while the transaction lives on.
 	Nest(ctx context.Context, fn func(Tx) error) error
 }

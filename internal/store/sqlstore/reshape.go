@@ -18,35 +18,48 @@ type shape struct {
 
 // Reshape makes the tables, columns and indexes that want has and the database has not, in one transaction. A column of
 // another type is a Conflict. Columns that want has not stay.
-func (s *Store) Reshape(ctx context.Context, want *record.Catalog, dryRun bool) ([]string, error) {
+func (s *Store) Reshape(ctx context.Context, want *record.Catalog, dryRun bool) (statements []string, err error) {
 	// Mostly there is nothing to do: find that out without a write transaction.
-	var statements []string
-	compare := func(tx record.Tx) error {
-		is, err := tx.(*Tx).c.shape(ctx)
-		if err == nil {
-			statements, err = s.steps(want, is)
-		}
+	err = s.Read(ctx, func(tx record.Tx) error {
+		statements, err = s.missing(ctx, tx.(*Tx).c, want)
 		return err
-	}
-	if err := s.Read(ctx, compare); err != nil || dryRun || len(statements) == 0 {
+	})
+	if err != nil || dryRun || len(statements) == 0 {
 		return statements, err
 	}
-	err := s.Write(ctx, record.Durable, func(tx record.Tx) error {
-		c := tx.(*Tx).c
-		if err := c.lockShape(ctx); err != nil {
-			return err
-		}
-		if err := compare(tx); err != nil {
-			return err
-		}
-		for _, sql := range statements {
-			if _, err := c.exec(ctx, sql, nil); err != nil {
-				return reshapeFault(s.inside(err), sql)
-			}
-		}
-		return nil
+	err = s.Write(ctx, record.Durable, func(tx record.Tx) error {
+		statements, err = tx.Reshape(ctx, want)
+		return err
 	})
 	return statements, err
+}
+
+func (s *Store) missing(ctx context.Context, c conn, want *record.Catalog) ([]string, error) {
+	is, err := c.shape(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.steps(want, is)
+}
+
+// Reshape is Store.Reshape within the transaction; see record.Tx.
+func (tx *Tx) Reshape(ctx context.Context, want *record.Catalog) ([]string, error) {
+	if err := tx.mayWrite(); err != nil {
+		return nil, err
+	}
+	if err := tx.c.lockShape(ctx); err != nil {
+		return nil, tx.wrote(ctx, err, nil)
+	}
+	statements, err := tx.s.missing(ctx, tx.c, want)
+	if err != nil {
+		return nil, tx.wrote(ctx, err, nil)
+	}
+	for _, sql := range statements {
+		if _, err := tx.c.exec(ctx, sql, nil); err != nil {
+			return nil, tx.wrote(ctx, reshapeFault(tx.s.inside(err), sql), nil)
+		}
+	}
+	return statements, nil
 }
 
 func reshapeFault(err error, sql string) error {
