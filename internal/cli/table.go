@@ -20,6 +20,11 @@ func (c *console) tableCommand() *cobra.Command {
 	return group("table", "Tables: their fields, and making them", c.tableListCommand(), c.tableDescribeCommand(), c.tableCreateCommand())
 }
 
+// ofProduct reports whether a table is one of the product's own, by its name.
+func ofProduct(name string) bool {
+	return strings.HasPrefix(name, "sys_") || strings.HasPrefix(name, "oauth_")
+}
+
 func (c *console) tableListCommand() *cobra.Command {
 	var system bool
 	cmd := &cobra.Command{Use: "list", Short: "The tables, with their number of records", Args: exactly()}
@@ -33,7 +38,7 @@ func (c *console) tableListCommand() *cobra.Command {
 		}
 		out, values := answer{header: []string{"name", "label", "fields", "records"}}, []item{}
 		for _, name := range a.DB.Catalog().Names() {
-			if strings.HasPrefix(name, "sys_") && !system {
+			if ofProduct(name) && !system {
 				continue
 			}
 			t := a.DB.Catalog().Table(name)
@@ -129,8 +134,8 @@ func (c *console) createTables(ctx context.Context, a *app.App, o *tableOptions,
 	}
 	names, rows := []string{}, [][]string{}
 	for _, t := range tables {
-		if strings.HasPrefix(t.Name, "sys_") {
-			return fault.New(fault.Refused, "table %s: names that begin with sys_ are the product's own", t.Name)
+		if ofProduct(t.Name) {
+			return fault.New(fault.Refused, "table %s: names that begin with sys_ or oauth_ are the product's own", t.Name)
 		}
 		names = append(names, t.Name)
 		rows = append(rows, []string{t.Name})

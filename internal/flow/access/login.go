@@ -25,7 +25,7 @@ func (s *Service) Basic(ctx context.Context, user, password string) (*Identity, 
 			return nil, err
 		}
 		if m.password == e.stored && m.mayEnter(s.db.Now()) {
-			return &m.Identity, nil
+			return &m.Identity, s.noteSuccess(ctx, m)
 		}
 	}
 	return s.login(ctx, user, password)
@@ -107,26 +107,28 @@ func (s *Service) noteFailure(ctx context.Context, id string) error {
 
 func (s *Service) countFailure(ctx context.Context, w *record.Writer, id string) error {
 	t := s.table(UserTable)
-	q := &record.Query{Table: t, Fields: t.Names(), Where: equal(record.SysID, id)}
-	for row, err := range w.Tx().Select(ctx, q) {
+	var m *member
+	for row, err := range w.Tx().Select(ctx, &record.Query{Table: t, Fields: t.Names(), Where: equal(record.SysID, id)}) {
 		if err != nil {
 			return err
 		}
-		m := memberFrom(&record.Record{Table: t, Values: row})
-		failures := m.failures + 1
-		if m.locked { // a lock that has ended: counting begins anew
-			failures = 1
-		}
-		values := append(unlocked(), set("failed_attempts", strconv.Itoa(failures)))
-		if failures >= mostFailures {
-			until := w.Now().Add(lockTime).Format(record.DateTimeLayout)
-			values = append(values, set("locked_out", "true"), set("locked_until", until))
-			s.log.LogAttrs(ctx, slog.LevelWarn, "user locked out", slog.String("user", m.UserName), slog.String("until", until))
-		}
-		_, _, err = w.Update(ctx, t, id, values)
-		return err
+		m = memberFrom(&record.Record{Table: t, Values: row})
 	}
-	return nil
+	if m == nil {
+		return nil
+	}
+	failures := m.failures + 1
+	if m.locked { // the lock has ended: counting begins anew
+		failures = 1
+	}
+	values := append(unlocked(), set("failed_attempts", strconv.Itoa(failures)))
+	if failures >= mostFailures {
+		until := w.Now().Add(lockTime).Format(record.DateTimeLayout)
+		values = append(values, set("locked_out", "true"), set("locked_until", until))
+		s.log.LogAttrs(ctx, slog.LevelWarn, "user locked out", slog.String("user", m.UserName), slog.String("until", until))
+	}
+	_, _, err := w.Update(ctx, t, id, values)
+	return err
 }
 
 func number(r *record.Record, field string) int {
