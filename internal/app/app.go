@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"headrace/internal/connect/format"
@@ -16,6 +17,8 @@ import (
 	"headrace/internal/connect/format/xml"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
+	"headrace/internal/door/rest/table"
+	"headrace/internal/door/rest/v1"
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/importset"
 	"headrace/internal/store/sqlstore"
@@ -47,7 +50,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	}
 	who := access.New(nil)
 	db, err := record.Open(ctx, store, record.Config{
-		Tables: append(importset.Tables(), access.Tables()...),
+		Tables: slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables()),
 		Hooks:  []record.Hook{who},
 		Guard:  who,
 	})

@@ -32,3 +32,16 @@ func SpareProcessor() {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }
+
+// serverLimit is where a server begins to collect harder: requests share one heap, and some may be imports.
+const serverLimit = 1 << 30
+
+// ServerMemory sets the garbage collector for a process that serves many. GOGC and GOMEMLIMIT in the environment win.
+func ServerMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(serverLimit)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}

@@ -190,6 +190,9 @@ func (c *console) note(format string, args ...any) {
 	}
 }
 
+// tell says what nobody may miss, also those who asked for quiet.
+func (c *console) tell(format string, args ...any) { fmt.Fprintf(c.err, format+"\n", args...) }
+
 // detail is a note for those who asked for details.
 func (c *console) detail(format string, args ...any) {
 	if c.settings.Verbose {
