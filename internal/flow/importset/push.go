@@ -96,7 +96,7 @@ type push struct {
 
 func (p *push) once(ctx context.Context) error {
 	return p.db.As(p.importer.req.Actor).Write(ctx, func(w *record.Writer) error {
-		if err := p.fence("push " + p.req.Table).pass(ctx, w.Tx()); err != nil {
+		if err := p.fence("push "+p.req.Table).pass(ctx, w.Tx()); err != nil {
 			return err
 		}
 		st, err := p.stagingIn(ctx, w.Tx(), p.req.Table)

@@ -213,6 +213,14 @@ func (st *Staging) Unknown(columns []string) []string {
 	return out
 }
 
+// Column gives the column that a name or label means, as the staging table has it; the name itself when it has none.
+func (st *Staging) Column(name string) string {
+	if n := transform.FindColumn(st.Columns, name); n >= 0 {
+		return st.Columns[n]
+	}
+	return name
+}
+
 // place finds or makes a place for each of the columns of pushed rows. Two columns that look like one keep a place each.
 func (st *Staging) place(columns []string) []int {
 	at := make([]int, len(columns))

@@ -122,36 +122,56 @@ func (a *api) read(r *wire.Request) (*wire.Answer, error) {
 	return &wire.Answer{Raw: envelope{got.Number, got.Table, results}}, nil
 }
 
-// rows reads the body: the records of it under the union of their members' names, each a column by name or label.
+// rows reads the body: its records under the columns that their members name, by name or label.
 func (a *api) rows(r *wire.Request, st *importset.Staging) (importset.PushRequest, error) {
 	req := importset.PushRequest{Table: st.Name, Actor: r.Session.Actor()}
 	records, err := r.Records()
-	if err != nil {
+	if err != nil || len(records) == 1 && holdsNone(records[0]) {
 		return req, err
 	}
 	at := map[string]int{}
-	for _, o := range records {
+	lines := make([]map[int]string, len(records))
+	for i, o := range records {
+		lines[i] = make(map[int]string, len(o))
 		for _, p := range o {
-			if _, known := at[p.Name]; !known && p.Name != "" {
-				at[p.Name] = len(req.Columns)
-				req.Columns = append(req.Columns, p.Name)
+			if p.Name == "" {
+				continue
 			}
+			n := column(&req, at, st.Column(p.Name))
+			if _, taken := lines[i][n]; taken { // two members of one record mean the same column
+				n = column(&req, at, p.Name)
+			}
+			lines[i][n] = p.Value
 		}
 	}
 	if unknown := st.Unknown(req.Columns); strict(r) && len(unknown) > 0 {
 		return req, &wire.Error{Status: http.StatusBadRequest, Message: "Unknown columns: " + strings.Join(unknown, ", "),
 			Detail: "the columns of " + st.Name + " are " + strings.Join(st.Columns, ", ")}
 	}
-	for _, o := range records {
+	for _, line := range lines {
 		cells := make([]record.Value, len(req.Columns))
-		for _, p := range o {
-			if p.Name != "" {
-				cells[at[p.Name]] = record.Text(p.Value)
-			}
+		for n, text := range line {
+			cells[n] = record.Text(text)
 		}
 		req.Rows = append(req.Rows, cells)
 	}
 	return req, nil
+}
+
+// holdsNone reports whether a body is an empty list of records.
+func holdsNone(o wire.Object) bool {
+	return len(o) == 1 && o[0].Nested && o[0].Name == "records" && o[0].Value == "[]"
+}
+
+// column finds or makes the place of a column in a request.
+func column(req *importset.PushRequest, at map[string]int, name string) int {
+	n, known := at[name]
+	if !known {
+		n = len(req.Columns)
+		at[name] = n
+		req.Columns = append(req.Columns, name)
+	}
+	return n
 }
 
 // envelope is the answer to a pushed row.

@@ -1,0 +1,209 @@
+// Package resttest is a small server for the tests of REST APIs: a store of either kind, users with and without rights,
+// and calls written as a line.
+package resttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"headrace/internal/connect/format"
+	"headrace/internal/core/record"
+	"headrace/internal/door/rest/wire"
+	"headrace/internal/flow/access"
+	"headrace/internal/flow/importset"
+	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/pgtest"
+)
+
+var (
+	postgres *pgtest.Server
+	schemas  atomic.Int64
+)
+
+// Main runs the tests of a package with a PostgreSQL server of their own.
+func Main(m *testing.M) {
+	var err error
+	if postgres, err = pgtest.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := postgres.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// Each runs a test on both stores.
+func Each(t *testing.T, test func(t *testing.T, store record.Store)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, open(t, sqlstore.Config{Path: filepath.Join(t.TempDir(), "records.db")})) })
+	t.Run("postgres", func(t *testing.T) {
+		schema := fmt.Sprintf("rest_%d_%d", os.Getpid(), schemas.Add(1))
+		t.Cleanup(func() {
+			c, err := pgx.Connect(context.Background(), postgres.URL)
+			if err == nil {
+				_, err = c.Exec(context.Background(), "DROP SCHEMA IF EXISTS "+schema+" CASCADE")
+				_ = c.Close(context.Background())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		test(t, open(t, sqlstore.Config{URL: postgres.URL, Schema: schema}))
+	})
+}
+
+func open(t *testing.T, cfg sqlstore.Config) record.Store {
+	store, err := sqlstore.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// World is a server with the users admin, loader (role import_transformer) and guest (no role), whose passwords are
+// their names.
+type World struct {
+	T       *testing.T
+	URL     string
+	DB      *record.DB
+	Imports *importset.Service
+}
+
+// Routes makes the routes of a World. inside answers all of them, for APIs that call others.
+type Routes func(d wire.Deps, inside http.Handler) []wire.Route
+
+// New makes a World over a store with tables beside those of the product.
+func New(t *testing.T, store record.Store, tables []record.Table, formats []format.Format, routes Routes) *World {
+	t.Helper()
+	who := access.New(nil)
+	db, err := record.Open(t.Context(), store, record.Config{Tables: append(importset.Tables(), access.Tables()...), Hooks: []record.Hook{who}, Guard: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who.Use(db)
+	if _, err := db.Define(t.Context(), record.System, false, tables...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := who.CreateAdmin(t.Context(), "admin"); err != nil {
+		t.Fatal(err)
+	}
+	for name, roles := range map[string][]string{"loader": {"import_transformer"}, "guest": nil} {
+		if _, err := who.CreateUser(t.Context(), access.NewUser{UserName: name, Password: name, Roles: roles}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &World{T: t, DB: db, Imports: importset.New(db)}
+	d := wire.Deps{DB: db, Access: who, Imports: w.Imports, Formats: formats, Log: slog.New(slog.DiscardHandler)}
+	mux := http.NewServeMux()
+	wire.Mount(mux, d, routes(d, mux))
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if user, password, ok := r.BasicAuth(); ok {
+			id, err := who.Basic(r.Context(), user, password)
+			if err != nil {
+				wire.WriteError(rw, r, d, wire.Unauthenticated())
+				return
+			}
+			r = r.WithContext(wire.WithIdentity(r.Context(), id))
+		}
+		mux.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(server.Close)
+	w.URL = server.URL
+	return w
+}
+
+// Insert makes a record and gives its id.
+func (w *World) Insert(table string, pairs ...string) string {
+	w.T.Helper()
+	var values []record.Assignment
+	for i := 0; i < len(pairs); i += 2 {
+		values = append(values, record.Assignment{Field: pairs[i], Value: record.Text(pairs[i+1])})
+	}
+	t, err := w.DB.Table(table)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	r, err := w.DB.As(record.System).Insert(w.T.Context(), t, values)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return r.ID()
+}
+
+// Count counts the records of a table.
+func (w *World) Count(table string) int64 {
+	w.T.Helper()
+	n, err := w.DB.As(record.System).Count(w.T.Context(), w.DB.Catalog().Table(table), nil)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return n
+}
+
+// Answer is what a call came to.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Call makes a call as a user: "POST /api/now/import/u_feed", with headers as "Name: value". The body is a string, a
+// reader, or nil.
+func (w *World) Call(user, line string, body any, headers ...string) Answer {
+	w.T.Helper()
+	method, path, _ := strings.Cut(line, " ")
+	var in io.Reader
+	switch b := body.(type) {
+	case string:
+		in = strings.NewReader(b)
+	case io.Reader:
+		in = b
+	}
+	r, err := http.NewRequestWithContext(w.T.Context(), method, w.URL+path, in)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	if user != "" {
+		r.SetBasicAuth(user, user)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.T.Fatalf("%s: %v", line, err)
+	}
+	return Answer{resp.StatusCode, resp.Header, data}
+}
+
+// JSON reads the answer's body.
+func (a Answer) JSON(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal(a.Body, into); err != nil {
+		t.Fatalf("%v: %s", err, a.Body)
+	}
+}
