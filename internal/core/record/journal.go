@@ -40,8 +40,11 @@ func (w *Writer) addJournal(ctx context.Context, r *Record, entries []Assignment
 	return nil
 }
 
-// afterWith runs the hooks over a record that shows what was just said in its journal fields.
+// afterWith ends the write of a record: its journal gets the entries, and hooks see the record with what was just said.
 func (w *Writer) afterWith(ctx context.Context, c *Change, entries []Assignment) error {
+	if err := w.addJournal(ctx, c.New, entries); err != nil {
+		return err
+	}
 	for _, e := range entries {
 		c.New.Set(e.Field, e.Value)
 	}

@@ -162,9 +162,9 @@ func (c *counter) fill(rows *Rows, at int) *Rows {
 	return &out
 }
 
-// checkNumber refuses a numbering of nothing.
-func checkNumber(c *Catalog, r *Record) error {
-	if name := r.Get("category").Text; r.Table.Name == NumberTable && c.Table(name) == nil {
+// checkCounter refuses a numbering of nothing.
+func (w *Writer) checkCounter(r *Record) error {
+	if name := r.Get("category").Text; r.Table.Name == NumberTable && w.session.db.Catalog().Table(name) == nil {
 		return fault.New(fault.Invalid, "there is no table %q to number", name)
 	}
 	return nil

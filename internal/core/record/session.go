@@ -413,6 +413,11 @@ func (w *Writer) before(ctx context.Context, c *Change) error {
 	if err := w.eachHook(c, func(h Hook) error { return h.Before(ctx, c) }); err != nil {
 		return err
 	}
+	if c.New != nil {
+		if err := w.checkCounter(c.New); err != nil {
+			return err
+		}
+	}
 	return w.checkDefinition(ctx, c)
 }
 
