@@ -80,6 +80,9 @@ func (c *column) isText() bool {
 	return false
 }
 
+// mostJoins is the most references that one statement follows: SQLite joins 64 tables.
+const mostJoins = 50
+
 func (b *builder) column(path string) (column, error) {
 	fields := b.t.Path(path)
 	if fields == nil {
@@ -90,6 +93,9 @@ func (b *builder) column(path string) (column, error) {
 	c := column{typ: last.Type.Stored(), kind: kind, field: last, path: path}
 	alias := b.alias
 	if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
+		if b.paths[path[:dot]] == "" && len(b.paths)+len(fields)-1 > mostJoins {
+			return column{}, fault.New(fault.Limit, "the query follows more than %d references", mostJoins).WithHint("ask for fewer dotted fields at once")
+		}
 		alias = b.join(path[:dot], fields[:len(fields)-1])
 		c.reached = alias + "." + ident(record.SysID) + " IS NOT NULL"
 	}

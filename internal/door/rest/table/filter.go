@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/wire"
@@ -19,10 +20,40 @@ func (a *api) filter(r *wire.Request, t *record.Table) (*query.Query, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := terms(q.Where) + len(q.OrderBy); n > mostTerms {
+		return nil, fault.New(fault.Limit, "the query has %d terms; the most are %d", n, mostTerms).WithHint("a list of values is one term: fieldINa,b,c")
+	}
 	if len(q.Invalid) > 0 && a.deps.NoRowsOnInvalid {
 		q.Where = &query.Or{}
 	}
 	return q, nil
+}
+
+// mostTerms is the most terms of a query over the wire: databases take more than in proportion longer to plan many. A
+// list of values is one.
+const mostTerms = 5000
+
+func terms(n query.Node) int {
+	count := 0
+	switch n := n.(type) {
+	case nil:
+		return 0
+	case *query.And:
+		for _, p := range n.Parts {
+			count += terms(p)
+		}
+		return count
+	case *query.Or:
+		for _, p := range n.Parts {
+			count += terms(p)
+		}
+		return count
+	case *query.Related:
+		return 1 + terms(n.Where)
+	case *query.Exists:
+		return 1 + terms(n.Where)
+	}
+	return 1
 }
 
 // env is what values of a query may depend on.

@@ -101,9 +101,6 @@ func texts(ids []string) []record.Value {
 	return out
 }
 
-// journalTable holds what was written to journal fields, an entry a record.
-const journalTable = "sys_journal_field"
-
 // lookUpJournals reads the entries of the journal fields of a page and joins them, the newest first.
 func (v *shown) lookUpJournals(ctx context.Context, s record.Session, o *rows) error {
 	labels := map[string]string{}
@@ -112,7 +109,7 @@ func (v *shown) lookUpJournals(ctx context.Context, s record.Session, o *rows) e
 			labels[c.path] = c.field.Label
 		}
 	}
-	t := v.catalog.Table(journalTable)
+	t := v.catalog.Table(record.JournalTable)
 	if len(labels) == 0 || t == nil {
 		return nil
 	}
