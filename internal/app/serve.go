@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"headrace/internal/app/base"
 	"headrace/internal/core/fault"
 	"headrace/internal/door/rest"
 	"headrace/internal/door/rest/attachment"
@@ -96,8 +97,12 @@ func rootOf(err error) error {
 	return err
 }
 
-// firstStart makes what every server has: access rules, and the user admin. It returns the password that it drew.
+// firstStart makes what every server has: base tables, access rules, and the user admin. It returns the password that it
+// drew.
 func (a *App) firstStart(ctx context.Context, given string) (drawn string, err error) {
+	if _, err := base.Install(ctx, a.DB); err != nil {
+		return "", err
+	}
 	if err := access.Seed(ctx, a.DB); err != nil {
 		return "", err
 	}
