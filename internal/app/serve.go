@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"headrace/internal/app/base"
+	"headrace/internal/app/basetables"
 	"headrace/internal/core/fault"
 	"headrace/internal/door/rest"
 	"headrace/internal/door/rest/attachment"
@@ -100,7 +100,7 @@ func rootOf(err error) error {
 // firstStart makes what every server has: base tables, access rules, and the user admin. It returns the password that it
 // drew.
 func (a *App) firstStart(ctx context.Context, given string) (drawn string, err error) {
-	if _, err := base.Install(ctx, a.DB); err != nil {
+	if _, err := basetables.Install(ctx, a.DB); err != nil {
 		return "", err
 	}
 	if err := access.Seed(ctx, a.DB); err != nil {
@@ -186,6 +186,7 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	defer tending.Wait()
 	defer cancel()
 	tending.Go(func() { s.tend(ctx) })
+	tending.Go(func() { s.Imports.Work(ctx, s.loadFailed) })
 	ended := make(chan error, 1)
 	tending.Go(func() { ended <- s.http.Serve(listener) })
 	select {
@@ -218,6 +219,15 @@ func (s *serving) stop(ctx context.Context) error {
 
 // sweepEvery is how often what nobody needs any more is removed.
 const sweepEvery = time.Hour
+
+// loadFailed logs a load of pushed rows that could not be transformed, or that loads could not be looked for (run 0).
+func (s *serving) loadFailed(run int64, err error) {
+	log := s.cfg.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	log.Warn("pushed rows are not transformed", "run", run, "error", err)
+}
 
 // tend keeps house while the server runs.
 func (s *serving) tend(ctx context.Context) {

@@ -24,6 +24,9 @@ func (s *server) identified(next http.Handler) http.Handler {
 		if err == nil && who != nil {
 			note(r.Context()).user = who.UserName
 			err = s.count(w, r, who)
+			if err == nil { // tables that another process has made since
+				err = s.DB.Refresh(r.Context())
+			}
 			r = r.WithContext(wire.WithIdentity(r.Context(), who))
 		}
 		if err != nil {

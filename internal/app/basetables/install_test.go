@@ -1,4 +1,4 @@
-package base_test
+package basetables_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"headrace/internal/app/base"
+	"headrace/internal/app/basetables"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
@@ -65,7 +65,7 @@ func open(t testing.TB, cfg sqlstore.Config) *record.DB {
 
 func install(t testing.TB, db *record.DB) bool {
 	t.Helper()
-	made, err := base.Install(t.Context(), db)
+	made, err := basetables.Install(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestInstallingIsOnceAndForAll(t *testing.T) {
 		if install(t, again) {
 			t.Error("after a restart it did something")
 		}
-		tables, err := base.Tables()
+		tables, err := basetables.Tables()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestProcessesInstallAtOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for _, db := range dbs {
 			all.Go(func() {
-				if _, err := base.Install(t.Context(), db); err != nil {
+				if _, err := basetables.Install(t.Context(), db); err != nil {
 					t.Error(err)
 				}
 			})

@@ -1,6 +1,6 @@
-// Package base holds the tables that every server has beside those that the product's packages declare: tasks,
+// Package basetables holds the tables that every server has beside those that the product's packages declare: tasks,
 // configuration items, companies and the like, with their choices, numbers and first records.
-package base
+package basetables
 
 import (
 	"context"

@@ -1,0 +1,27 @@
+package basetables_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"headrace/internal/store/sqlstore"
+)
+
+// BenchmarkInstall measures the first time, on SQLite; the target is 300 ms.
+func BenchmarkInstall(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		db := open(b, sqlstore.Config{Path: filepath.Join(b.TempDir(), "records.db")})
+		b.StartTimer()
+		install(b, db)
+	}
+}
+
+// BenchmarkInstalled measures every time after.
+func BenchmarkInstalled(b *testing.B) {
+	db := open(b, sqlstore.Config{Path: filepath.Join(b.TempDir(), "records.db")})
+	install(b, db)
+	for b.Loop() {
+		install(b, db)
+	}
+}
