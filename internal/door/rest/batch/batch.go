@@ -143,10 +143,10 @@ func (a *api) item(ctx context.Context, r *wire.Request, it *item, most int) ser
 		out.Redirect = w.header.Get("Location")
 	}
 	switch {
-	case w.broken:
-		out.fail(http.StatusInternalServerError, "the answer broke off")
 	case w.full:
 		out.fail(http.StatusInternalServerError, "the answer is larger than "+strconv.Itoa(most)+" bytes")
+	case w.broken:
+		out.fail(http.StatusInternalServerError, "the answer broke off")
 	default:
 		out.Body = base64.StdEncoding.EncodeToString(w.body.Bytes())
 	}
@@ -206,6 +206,7 @@ func (it *item) request(ctx context.Context, outer *wire.Request) (*http.Request
 	for _, h := range it.Headers {
 		r.Header.Add(h.Name, h.Value)
 	}
+	r.Header.Del("Accept-Encoding") // the batch as a whole is packed
 	for _, name := range []string{"Authorization", "Cookie", "X-Sn-Apikey"} { // nobody else's
 		r.Header.Del(name)
 		for _, v := range outer.Header.Values(name) {
