@@ -206,7 +206,7 @@ func (it *item) request(ctx context.Context, outer *wire.Request) (*http.Request
 	for _, h := range it.Headers {
 		r.Header.Add(h.Name, h.Value)
 	}
-	r.Header.Del("Accept-Encoding") // the batch as a whole is packed
+	r.Header.Del("Accept-Encoding")                                           // the batch as a whole is packed
 	for _, name := range []string{"Authorization", "Cookie", "X-Sn-Apikey"} { // nobody else's
 		r.Header.Del(name)
 		for _, v := range outer.Header.Values(name) {
