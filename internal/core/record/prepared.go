@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strconv"
 
@@ -53,3 +54,7 @@ type MandatoryError struct{ Field *Field }
 
 // Error makes MandatoryError an error.
 func (e *MandatoryError) Error() string { return "is mandatory and empty" }
+
+// ErrStale is the cause of a fault of kind Conflict: the record was changed between reading and writing it. Trying
+// again may help.
+var ErrStale = errors.New("changed meanwhile")

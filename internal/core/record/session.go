@@ -280,7 +280,7 @@ func (w *Writer) update(ctx context.Context, t *Table, id string, values []Assig
 func (w *Writer) updateRows(ctx context.Context, t *Table, rows *Rows, old func(int) []Assignment) error {
 	stale, err := w.writeUpdates(ctx, t, rows, old)
 	if err == nil && len(stale) > 0 {
-		err = fault.New(fault.Conflict, "record %s of %s was changed by somebody else meanwhile", rows.Row(stale[0])[0].Text, t.Name).
+		err = fault.Wrap(fault.Conflict, ErrStale, "record %s of %s was changed by somebody else meanwhile", rows.Row(stale[0])[0].Text, t.Name).
 			WithHint("read it again and repeat the change")
 	}
 	return err

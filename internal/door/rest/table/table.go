@@ -3,10 +3,10 @@
 package table
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
-	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/wire"
@@ -157,8 +157,9 @@ func (a *api) create(r *wire.Request) (*wire.Answer, error) {
 	return &wire.Answer{Status: http.StatusCreated, Header: header, Result: out}, nil
 }
 
-// patience is how often an update is repeated that lost a race: the platform lets the last one win.
-const patience = 5
+// patience is how often an update is repeated that lost a race: the platform lets the last one win. Each race lost is
+// one that another has won, so this is how many may overtake.
+const patience = 200
 
 // update answers PUT and PATCH /table/{table}/{id}: both change the fields given and no others.
 func (a *api) update(r *wire.Request) (*wire.Answer, error) {
@@ -168,7 +169,7 @@ func (a *api) update(r *wire.Request) (*wire.Answer, error) {
 	}
 	id := r.Params["id"]
 	for range patience {
-		if _, _, err = r.Session.Update(r.Context(), t, id, in.values); fault.KindOf(err) != fault.Conflict {
+		if _, _, err = r.Session.Update(r.Context(), t, id, in.values); !errors.Is(err, record.ErrStale) {
 			break
 		}
 	}
