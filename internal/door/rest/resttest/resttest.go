@@ -16,8 +16,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"headrace/internal/connect/format"
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/wire"
@@ -52,12 +50,7 @@ func Each(t *testing.T, test func(t *testing.T, store record.Store)) {
 	t.Run("postgres", func(t *testing.T) {
 		schema := fmt.Sprintf("rest_%d_%d", os.Getpid(), schemas.Add(1))
 		t.Cleanup(func() {
-			c, err := pgx.Connect(context.Background(), postgres.URL)
-			if err == nil {
-				_, err = c.Exec(context.Background(), "DROP SCHEMA IF EXISTS "+schema+" CASCADE")
-				_ = c.Close(context.Background())
-			}
-			if err != nil {
+			if err := postgres.DropSchema(context.Background(), schema); err != nil {
 				t.Error(err)
 			}
 		})
