@@ -269,3 +269,33 @@ func TestInstallingLeavesTablesThatAreThere(t *testing.T) {
 		insert(t, db, "cmdb_ci_computer", "name", "beta")
 	})
 }
+
+// Stores of older versions keep the parent of a table by its name.
+func TestParentsByNameAreUnderstoodAndLinked(t *testing.T) {
+	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+		db := open(t, cfg)
+		if _, err := db.Define(t.Context(), user, false, record.Table{Name: "u_old", Extendable: true, Fields: []record.Field{{Name: "name", Type: record.String}}},
+			record.Table{Name: "u_child", Extends: "u_old"}); err != nil {
+			t.Fatal(err)
+		}
+		object := table(t, db, "sys_db_object")
+		err := db.Store().Write(t.Context(), record.Durable, func(tx record.Tx) error {
+			_, err := tx.Update(t.Context(), object, &record.Rows{Fields: []string{record.SysID, record.SysModCount, "super_class"},
+				Values: []record.Value{record.Text(record.IDFrom("sys_db_object", "u_child")), record.Null, record.Text("u_old")}})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			db = open(t, cfg)
+			if got := table(t, db, "u_child"); got.Extends != "u_old" || got.Field("name") == nil {
+				t.Errorf("the child is %+v", got)
+			}
+			install(t, db)
+		}
+		if n := count(t, db, "sys_db_object", "name", "u_child", "super_class", record.IDFrom("sys_db_object", "u_old")); n != 1 {
+			t.Error("the parent is still kept by its name")
+		}
+	})
+}

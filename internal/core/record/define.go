@@ -96,12 +96,38 @@ func (db *DB) Declare(ctx context.Context, actor Actor, tables ...Table) (left [
 	others := func(r *Record) bool { return r.Get(SysUpdatedBy).Text != actor.Name }
 	err = db.remember(ctx, actor, next, func(w *Writer) (bool, error) {
 		w.notes.product = true
-		return w.describe(ctx, next, tables, others)
+		changed, err := w.describe(ctx, next, tables, others)
+		if err != nil {
+			return false, err
+		}
+		linked, err := w.linkParents(ctx, next)
+		return changed || linked, err
 	})
 	if err == nil {
 		err = db.Reload(ctx) // what users changed is not in next
 	}
 	return left, err
+}
+
+// linkParents turns parents that older versions kept by name into references.
+func (w *Writer) linkParents(ctx context.Context, c *Catalog) (changed bool, err error) {
+	d, err := readDefinitions(ctx, w.tx, c)
+	if err != nil {
+		return false, err
+	}
+	ids := map[string]string{}
+	for _, r := range d[ObjectTable] {
+		ids[r.Get("name").Text] = r.ID()
+	}
+	for _, r := range d[ObjectTable] {
+		if id := ids[r.Get("super_class").Text]; id != "" {
+			if _, _, err := w.update(ctx, r.Table, r.ID(), []Assignment{{"super_class", Text(id)}}); err != nil {
+				return false, err
+			}
+			changed = true
+		}
+	}
+	return changed, nil
 }
 
 // Product lists the tables that come with the product and hold records: book-keeping is left out.

@@ -32,19 +32,19 @@ func dictionaryTables() []Table {
 	return []Table{
 		{Name: ObjectTable, Label: "Table", Fields: []Field{text("name", "Name"),
 			{Name: "label", Label: "Label", Type: String, Display: true},
-			{Name: "super_class", Label: "Extends table", Type: Reference, Reference: ObjectTable}, flag("is_extendable", "Extensible", "")},
+			{Name: "super_class", Label: "Extends table", Type: Reference, Reference: ObjectTable}, flag("is_extendable", "Extensible", "false")},
 			Indexes: byName},
 		{Name: DictionaryTable, Label: "Dictionary Entry", Fields: []Field{text("name", "Table"), text("element", "Column name"),
 			{Name: "column_label", Label: "Column label", Type: String, Display: true}, text("internal_type", "Type"), number("max_length", "Max length"),
-			text("reference", "Reference"), text("default_value", "Default value"), flag("mandatory", "Mandatory", ""),
-			flag("read_only", "Read only", ""), flag("display", "Display", ""), flag("unique", "Unique", ""), text("comments", "Comments"),
-			number("order", "Order"), flag("active", "Active", "true"), flag("primary", "Primary", ""), flag("array", "Array", ""), number("choice", "Choice"),
+			text("reference", "Reference"), text("default_value", "Default value"), flag("mandatory", "Mandatory", "false"),
+			flag("read_only", "Read only", "false"), flag("display", "Display", "false"), flag("unique", "Unique", "false"), text("comments", "Comments"),
+			number("order", "Order"), flag("active", "Active", "true"), flag("primary", "Primary", "false"), flag("array", "Array", "false"), number("choice", "Choice"),
 			text("attributes", "Attributes")}, Indexes: byName},
 		{Name: ChoiceTable, Label: "Choice", Fields: []Field{text("name", "Table"), text("element", "Element"),
 			text("value", "Value"), {Name: "label", Label: "Label", Type: String, Display: true}, number("sequence", "Sequence"),
 			{Name: "language", Label: "Language", Type: String, Default: "en"}, text("dependent_value", "Dependent value"),
 			text("hint", "Hint"), flag("inactive", "Inactive", "false")}, Indexes: byName},
-		{Name: IndexTable, Label: "Index", Fields: []Field{text("name", "Table"), text("fields", "Fields"), flag("unique", "Unique", "")},
+		{Name: IndexTable, Label: "Index", Fields: []Field{text("name", "Table"), text("fields", "Fields"), flag("unique", "Unique", "false")},
 			Indexes: byName},
 	}
 }
@@ -69,6 +69,7 @@ func readDefinitions(ctx context.Context, tx Tx, c *Catalog, names ...string) (d
 		q := &Query{Table: t, Fields: t.Names()}
 		if len(names) > 0 {
 			q.Keys = keyed("name", names...)
+			q.Keys.Fold[0] = true // as the index has them; names are folded already
 		}
 		for row, err := range tx.Select(ctx, q) {
 			if err != nil {
