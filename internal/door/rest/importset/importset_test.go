@@ -111,6 +111,44 @@ func TestARowIsAnsweredWithWhatBecameOfIt(t *testing.T) {
 	})
 }
 
+func TestXMLIsReadAndWritten(t *testing.T) {
+	resttest.Each(t, func(t *testing.T, store record.Store) {
+		w := feed(t, store)
+		a := w.Call("admin", "POST /api/now/import/u_feed", `<request><entry><number>1</number><name>Ada &amp; co</name></entry></request>`, "Content-Type: application/xml", "Accept: application/xml")
+		for _, part := range []string{"<import_set>ISET0010001</import_set>", "<status>inserted</status>", "<display_value>Ada &amp; co</display_value>"} {
+			if !strings.Contains(string(a.Body), part) || a.Status != 201 {
+				t.Errorf("%d, no %s in %s", a.Status, part, a.Body)
+			}
+		}
+	})
+}
+
+func TestPushesAtOnceMakeNoDoubles(t *testing.T) {
+	resttest.Each(t, func(t *testing.T, store record.Store) {
+		const clients, keys = 8, 12
+		w := feed(t, store)
+		var pushing sync.WaitGroup
+		for c := range clients {
+			pushing.Go(func() {
+				for k := range keys {
+					if a := w.Call("loader", "POST /api/now/import/u_feed", fmt.Sprintf(`{"number":"%d","name":"by %d","extra %d":"x"}`, k, c, c)); a.Status != 201 {
+						t.Errorf("%d %s", a.Status, a.Body)
+					}
+				}
+			})
+		}
+		pushing.Wait()
+		run, err := w.Imports.Run(t.Context(), 1)
+		if err != nil || run.Ledger.Inserted != keys || run.Ledger.Updated != keys*(clients-1) || !run.Ledger.Balances() || w.Count("u_person") != keys {
+			t.Errorf("%v %v", run, err)
+		}
+		st, err := w.Imports.Staging(t.Context(), "u_feed")
+		if err != nil || len(st.Columns) != 3+clients {
+			t.Errorf("columns are lost: %v %v", st, err)
+		}
+	})
+}
+
 func TestManyRowsAreKeptAndTransformedAfter(t *testing.T) {
 	resttest.Each(t, func(t *testing.T, store record.Store) {
 		w := feed(t, store)
