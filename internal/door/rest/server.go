@@ -60,7 +60,18 @@ func Server(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.observed(s.limited(zip(s.identified(s.mux)))), nil
+	return singleSlashes(s.observed(s.limited(zip(s.identified(s.mux))))), nil
+}
+
+// singleSlashes takes doubled slashes out of paths. Clients put addresses together carelessly, and the mux would send them
+// elsewhere by a redirect, which a POST does not survive.
+func singleSlashes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for strings.Contains(r.URL.Path, "//") {
+			r.URL.Path, r.URL.RawPath = strings.ReplaceAll(r.URL.Path, "//", "/"), strings.ReplaceAll(r.URL.RawPath, "//", "/")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // compressible reports whether answers of a type are worth packing. Events must leave at once, and files that people
