@@ -271,7 +271,7 @@ func (s *Service) transform(ctx context.Context, set *record.Record) error {
 	im.resume(r)
 	im.run_.Resumed = 0
 	err = im.close(ctx, im.overLoad(ctx))
-	if fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil {
+	if err != nil && (fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil) {
 		return errors.Join(err, im.book.touch(context.WithoutCancel(ctx), Loaded, im.run_.Message))
 	}
 	return err

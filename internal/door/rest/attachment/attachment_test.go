@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -219,10 +220,14 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// TestALargeUploadTakesLittleMemory sends 100 MB that do not shrink.
+// TestALargeUploadTakesLittleMemory sends bytes that do not shrink: 64 MB, in the long form 100 MB.
 func TestALargeUploadTakesLittleMemory(t *testing.T) {
 	resttest.Each(t, func(t *testing.T, store record.Store) {
-		const size, most = 100 << 20, 40 << 20
+		const most = 40 << 20
+		size := int64(64 << 20)
+		if os.Getenv("HEADRACE_SOAK") != "" {
+			size = 100 << 20
+		}
 		w, open, _ := desk(t, store)
 		noise := rand.NewChaCha8([32]byte{1})
 		sum := sha256.New()
@@ -236,6 +241,8 @@ func TestALargeUploadTakesLittleMemory(t *testing.T) {
 		}
 		if grown := int64(peak.HeapInuse) - int64(before.HeapInuse); grown > most {
 			t.Errorf("the heap grew by %d MB", grown>>20)
+		} else {
+			t.Logf("%d MB came, the heap grew by %d MB", size>>20, grown>>20)
 		}
 	})
 }
