@@ -98,7 +98,12 @@ type slot[V any] struct {
 	mu      sync.Mutex
 	value   V
 	at      time.Time // zero: nothing there
+	dropped time.Time // when it was last said to be old
 }
+
+// settling is how long after a drop nothing that is loaded counts as fresh: entries are dropped by writers before they
+// commit, and what is loaded until then is old.
+const settling = 100 * time.Millisecond
 
 // mostSlots bounds a cache; when it is full it starts anew.
 const mostSlots = 10_000
@@ -120,18 +125,16 @@ func (c *cache[V]) get(ctx context.Context, key string, load func(context.Contex
 		s.loading.Lock()
 	}
 	defer s.loading.Unlock()
-	if value, age, there = s.read(); there && age < fresh { // somebody else has loaded it meanwhile
+	value, age, there = s.read()
+	if there && age < fresh { // somebody else has loaded it meanwhile
 		return value, nil
 	}
 	at := time.Now()
 	value, err := load(ctx)
-	if err != nil {
-		return value, err
+	if err == nil {
+		s.write(value, at)
 	}
-	s.mu.Lock()
-	s.value, s.at = value, at
-	s.mu.Unlock()
-	return value, nil
+	return value, err
 }
 
 func (c *cache[V]) slot(key string) *slot[V] {
@@ -148,14 +151,31 @@ func (c *cache[V]) slot(key string) *slot[V] {
 	return s
 }
 
+// read gives the value and its age; one that must be loaded anew is as old as it takes.
 func (s *slot[V]) read() (value V, age time.Duration, there bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.value, time.Since(s.at), !s.at.IsZero()
+	age = time.Since(s.at)
+	if age < fresh && s.at.Before(s.dropped.Add(settling)) {
+		age = fresh
+	}
+	return s.value, age, !s.at.IsZero()
 }
 
+func (s *slot[V]) write(value V, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.value, s.at = value, at
+}
+
+// drop makes every entry old: the next to ask loads it anew. It stays for those who ask meanwhile, who may be writers
+// that hold the connections a load waits for.
 func (c *cache[V]) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.slots = nil
+	for _, s := range c.slots {
+		s.mu.Lock()
+		s.dropped = time.Now()
+		s.mu.Unlock()
+	}
 }

@@ -60,8 +60,23 @@ func nameUser(c *record.Change) {
 	c.New.Set("name", record.Text(name))
 }
 
-// After forgets what was read, now that it is another.
-func (s *Service) After(context.Context, *record.Change) error {
-	s.Drop()
+// After forgets what was read of the table, now that it is another.
+func (s *Service) After(_ context.Context, c *record.Change) error {
+	r := c.New
+	if r == nil {
+		r = c.Old
+	}
+	switch r.Table.Name {
+	case TokenTable, ClientTable:
+		s.tokens.drop()
+	case KeyTable:
+		s.keys.drop()
+	case RateTable:
+		s.limits.drop()
+	case UserTable, UserRoleTable, MemberTable:
+		s.users.drop()
+	default:
+		s.Drop()
+	}
 	return nil
 }

@@ -307,3 +307,52 @@ func TestWhoIsNobodyDoesNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestManyWritersAtOnceDoNotWaitForEachOthersRules(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		admin := f.user("root", "admin")
+		const writers = 40
+		failed := make(chan error, writers)
+		for i := range writers {
+			go func() {
+				_, err := admin.Insert(t.Context(), f.table("sys_user"), assign("user_name", fmt.Sprint("u", i)))
+				failed <- err
+			}()
+		}
+		for range writers {
+			if err := <-failed; err != nil {
+				t.Error(err)
+			}
+		}
+		if n := len(f.names(f.db.As(record.System), "sys_user", "user_name")); n != writers+1 {
+			t.Errorf("%d users", n)
+		}
+	})
+}
+
+func TestAChangeByAnEnforcedSessionCountsAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		f.add("u_unnamed", "name", "x")
+		admin, ann := f.user("root", "admin"), f.user("ann")
+		role := f.role("u_reader")
+		rule := f.rule("read", "u_unnamed", "", "u_reader")
+		for range 5 {
+			given, err := admin.Insert(t.Context(), f.table(access.UserRoleTable), assign("user", ann.Actor().ID, "role", role))
+			f.must(err)
+			if got := f.names(ann, "u_unnamed", "name"); len(got) != 1 {
+				t.Fatalf("the role given: reads %v", got)
+			}
+			_, _, err = admin.Update(t.Context(), f.table(access.RuleTable), rule, assign("active", "false"))
+			f.must(err)
+			if got := f.names(ann, "u_unnamed", "name"); len(got) != 0 {
+				t.Fatalf("the rule off: reads %v", got)
+			}
+			_, _, err = admin.Update(t.Context(), f.table(access.RuleTable), rule, assign("active", "true"))
+			f.must(err)
+			f.must(admin.Delete(t.Context(), f.table(access.UserRoleTable), given.ID()))
+			if got := f.names(ann, "u_unnamed", "name"); len(got) != 0 {
+				t.Fatalf("the role taken: reads %v", got)
+			}
+		}
+	})
+}
