@@ -103,7 +103,7 @@ type slot[V any] struct {
 
 // settling is how long after a drop nothing that is loaded counts as fresh: entries are dropped by writers before they
 // commit, and what is loaded until then is old.
-const settling = 100 * time.Millisecond
+const settling = fresh
 
 // mostSlots bounds a cache; when it is full it starts anew.
 const mostSlots = 10_000
