@@ -220,11 +220,11 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// TestALargeUploadTakesLittleMemory sends bytes that do not shrink: 64 MB, in the long form 100 MB.
+// TestALargeUploadTakesLittleMemory sends bytes that do not shrink: 32 MB, in the long form 100 MB.
 func TestALargeUploadTakesLittleMemory(t *testing.T) {
 	resttest.Each(t, func(t *testing.T, store record.Store) {
 		const most = 40 << 20
-		size := int64(64 << 20)
+		size := int64(32 << 20)
 		if os.Getenv("HEADRACE_SOAK") != "" {
 			size = 100 << 20
 		}
