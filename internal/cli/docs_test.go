@@ -70,7 +70,7 @@ func document() []byte {
 	var b bytes.Buffer
 	b.WriteString("# The command line\n\nWritten by `go test ./internal/cli -run Documentation -update`; a test holds it to the program.\n\n")
 	b.WriteString("Results go to standard output, everything else to standard error. A flag beats the environment, which beats `headrace.yaml` in the\n" +
-		"working folder (keys `data`, `database`, `output`, `noColor`, `quiet`, `verbose`), which beats the default.\n\n")
+		"working folder (keys `data`, `database`, `server`, `output`, `noColor`, `quiet`, `verbose`), which beats the default.\n\n")
 	b.WriteString("With `-o json` and `-o yaml` every result stands in one envelope: `{\"command\", \"ok\", \"result\", \"error\"}`; an error is\n" +
 		"`{\"kind\", \"message\", \"hint\"}`. The result of `import`, `apply`, `run show` and `run retry` has `run`, `state`, `read`, `inserted`,\n" +
 		"`updated`, `unchanged`, `skipped`, `rejected` and `seconds`.\n\n## Exit codes\n\n| code | meaning | kinds of error |\n|---|---|---|\n")

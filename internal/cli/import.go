@@ -14,6 +14,7 @@ import (
 	"headrace/internal/app"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
+	"headrace/internal/door/rest/v1"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/transform"
 )
@@ -48,7 +49,7 @@ bytes resumes its unfinished run.`,
 	f.StringVar(&o.save, "save", "", "write the map that was used, with --plan the plan, to this `FILE`")
 	f.BoolVar(&o.changes, "detailed-exitcode", false, "with --plan: exit code 5 when something would change")
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error { return c.runImport(ctx, a, args[0], o) })
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error { return c.remoteImport(ctx, r, args[0], o) })
 }
 
 func (c *console) runImport(ctx context.Context, a *app.App, name string, o *importOptions) error {
@@ -128,33 +129,6 @@ func unsaved(path string, err error) error {
 	return fault.Wrap(fault.Unavailable, err, "%s cannot be written", path).WithHint("give a path in a folder that exists and can be written")
 }
 
-// runResult is a run as programs see it.
-type runResult struct {
-	Run    int64  `json:"run"`
-	State  string `json:"state"`
-	Source string `json:"source"`
-	Target string `json:"target"`
-	Format string `json:"format"`
-	importset.Ledger
-	Seconds float64               `json:"seconds"`
-	Started string                `json:"started"`
-	Resumed int64                 `json:"resumed_at_row,omitempty"`
-	Message string                `json:"message,omitempty"`
-	Maps    []importset.MapRun    `json:"maps,omitempty"`
-	Undo    *importset.UndoReport `json:"undo,omitempty"`
-	Reasons []*importset.Group    `json:"reasons,omitempty"`
-}
-
-func resultOf(run *importset.Run, groups []*importset.Group) runResult {
-	r := runResult{Run: run.Number, State: string(run.State), Source: run.Source, Target: run.Target, Format: run.Format, Ledger: run.Ledger,
-		Seconds: run.Took.Seconds(), Started: run.Started.UTC().Format("2006-01-02T15:04:05Z"), Resumed: run.Resumed, Message: run.Message,
-		Undo: run.Undone, Reasons: groups}
-	if len(run.Maps) > 1 {
-		r.Maps = run.Maps
-	}
-	return r
-}
-
 // finish shows how a run ended. A run that halted is told together with how to go on.
 func (c *console) finish(ctx context.Context, a *app.App, run *importset.Run, err error) error {
 	if run == nil {
@@ -166,7 +140,7 @@ func (c *console) finish(ctx context.Context, a *app.App, run *importset.Run, er
 		return failed
 	}
 	if err != nil {
-		c.partial = resultOf(run, groups)
+		c.partial = v1.RunOf(run, groups)
 		c.note("%s", strings.TrimRight(runLine(run), "\n"))
 		return howToGoOn(run, err)
 	}
@@ -197,7 +171,7 @@ func howToGoOn(run *importset.Run, err error) error {
 
 func runAnswer(run *importset.Run, groups []*importset.Group) answer {
 	row := runRow(run)
-	return answer{value: resultOf(run, groups), header: runHeader, rows: [][]string{row}, text: runLine(run) + mapLines(run) + groupLines(groups, run.Ledger)}
+	return answer{value: v1.RunOf(run, groups), header: runHeader, rows: [][]string{row}, text: runLine(run) + mapLines(run) + groupLines(groups, run.Ledger)}
 }
 
 // runLine is a run in one line: number, state, equation, time.

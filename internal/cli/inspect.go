@@ -47,7 +47,7 @@ func (c *console) inspectCommand() *cobra.Command {
 		}
 		return err
 	}
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error { return c.remoteInspect(ctx, r, args[0], o) })
 }
 
 func (c *console) inspect(ctx context.Context, a *app.App, name string, o *inspectOptions) error {

@@ -68,7 +68,10 @@ func (c *console) root() *cobra.Command {
 		c.serveCommand(), c.userCommand(), c.roleCommand(), c.tokenCommand(), c.demoCommand(), c.versionCommand())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		c.verb = verbOf(cmd)
-		return c.resolve(cmd)
+		if err := c.resolve(cmd); err != nil {
+			return err
+		}
+		return c.checkServer(cmd)
 	}
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetOut(c.out)
@@ -80,6 +83,7 @@ func (c *console) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&c.given.Data, "data", "", "keep the state in this `DIR` (HEADRACE_DATA; default ./headrace-data)")
 	f.StringVar(&c.given.Database, "database", "", "keep the state in PostgreSQL: postgres://... (HEADRACE_DATABASE)")
+	f.StringVar(&c.given.Server, "server", "", "work against the server at this `URL` (HEADRACE_SERVER; who: HEADRACE_USER and HEADRACE_PASSWORD, or HEADRACE_TOKEN)")
 	f.StringVarP(&c.given.Output, "output", "o", "", "table, json, yaml or csv (HEADRACE_OUTPUT; default table)")
 	f.BoolVar(&c.given.NoColor, "no-color", false, "no colours (NO_COLOR; CLICOLOR_FORCE for the opposite)")
 	f.BoolVarP(&c.given.Quiet, "quiet", "q", false, "nothing but results and errors")

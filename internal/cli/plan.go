@@ -90,7 +90,9 @@ func (c *console) applyCommand() *cobra.Command {
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error {
 		return c.apply(ctx, a, importset.ApplyRequest{Path: args[0], Restart: restart, Actor: record.System})
 	})
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
+		return c.remoteApply(ctx, r, args[0], restart)
+	})
 }
 
 func (c *console) apply(ctx context.Context, a *app.App, req importset.ApplyRequest) error {

@@ -32,7 +32,7 @@ func (c *console) runRowsCommand() *cobra.Command {
 	cmd.Example = "  headrace run rows 2 --fate rejected --save rejected.csv"
 	cmd.Flags().StringSliceVar(&o.fates, "fate", nil, "only rows of these fates: inserted, updated, unchanged, skipped, rejected")
 	cmd.Flags().StringVar(&o.save, "save", "", "write the rows as they came to a `FILE` of the source's own format, to mend and import")
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error { return c.remoteRows(ctx, r, args[0], o) })
 }
 
 func (c *console) runRows(ctx context.Context, a *app.App, n int64, o *rowsOptions) error {
@@ -182,11 +182,11 @@ func (c *console) runRetryCommand() *cobra.Command {
 		return c.finish(ctx, a, run, nil)
 	})
 	cmd.Flags().StringVar(&file, "map", "", "mended maps from this YAML `FILE`, or the name of maps of an earlier run, in the place of the run's own")
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error { return c.remoteRetry(ctx, r, args[0], file) })
 }
 
 func (c *console) runResumeCommand() *cobra.Command {
-	return c.numbered("resume RUN", "Go on with a run that was halted or cancelled", func(ctx context.Context, a *app.App, n int64) error {
+	cmd := c.numbered("resume RUN", "Go on with a run that was halted or cancelled", func(ctx context.Context, a *app.App, n int64) error {
 		run, err := a.Imports.Run(ctx, n)
 		if err != nil {
 			return err
@@ -211,4 +211,5 @@ func (c *console) runResumeCommand() *cobra.Command {
 		p.done()
 		return c.finish(ctx, a, run, err)
 	})
+	return c.onServer(cmd, c.remoteAct("resume?wait=true"))
 }

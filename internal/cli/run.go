@@ -8,6 +8,7 @@ import (
 
 	"headrace/internal/app"
 	"headrace/internal/core/fault"
+	"headrace/internal/door/rest/v1"
 	"headrace/internal/flow/importset"
 )
 
@@ -54,19 +55,19 @@ func (c *console) runListCommand() *cobra.Command {
 			return err
 		}
 		out := answer{header: runHeader}
-		values := []runResult{}
+		values := []v1.Run{}
 		for _, r := range runs {
-			values = append(values, resultOf(r, nil))
+			values = append(values, v1.RunOf(r, nil))
 			out.rows = append(out.rows, runRow(r))
 		}
 		out.value = values
 		return c.show(out)
 	})
-	return cmd
+	return c.onServer(cmd, c.remoteRuns)
 }
 
 func (c *console) runShowCommand() *cobra.Command {
-	return c.numbered("show RUN", "One run: its equation, and why rows were skipped or rejected", func(ctx context.Context, a *app.App, n int64) error {
+	cmd := c.numbered("show RUN", "One run: its equation, and why rows were skipped or rejected", func(ctx context.Context, a *app.App, n int64) error {
 		run, err := a.Imports.Run(ctx, n)
 		if err != nil {
 			return err
@@ -79,6 +80,7 @@ func (c *console) runShowCommand() *cobra.Command {
 		out.text += runDetails(run)
 		return c.show(out)
 	})
+	return c.onServer(cmd, c.remoteShow)
 }
 
 func runDetails(run *importset.Run) string {
@@ -94,11 +96,12 @@ func runDetails(run *importset.Run) string {
 }
 
 func (c *console) runCancelCommand() *cobra.Command {
-	return c.numbered("cancel RUN", "Stop a run after the batch in hand; it can be resumed", func(ctx context.Context, a *app.App, n int64) error {
+	cmd := c.numbered("cancel RUN", "Stop a run after the batch in hand; it can be resumed", func(ctx context.Context, a *app.App, n int64) error {
 		run, err := a.Imports.Cancel(ctx, n)
 		if err != nil {
 			return err
 		}
 		return c.show(runAnswer(run, nil))
 	})
+	return c.onServer(cmd, c.remoteAct("cancel"))
 }

@@ -17,6 +17,7 @@ import (
 type settings struct {
 	Data     string `yaml:"data"`
 	Database string `yaml:"database"`
+	Server   string `yaml:"server"`
 	Output   string `yaml:"output"`
 	NoColor  bool   `yaml:"noColor"`
 	Quiet    bool   `yaml:"quiet"`
@@ -36,7 +37,7 @@ func (c *console) resolve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	env := settings{Data: os.Getenv("HEADRACE_DATA"), Database: os.Getenv("HEADRACE_DATABASE"), Output: os.Getenv("HEADRACE_OUTPUT"),
+	env := settings{Data: os.Getenv("HEADRACE_DATA"), Database: os.Getenv("HEADRACE_DATABASE"), Server: os.Getenv("HEADRACE_SERVER"), Output: os.Getenv("HEADRACE_OUTPUT"),
 		NoColor: os.Getenv("NO_COLOR") != ""}
 	s := settings{Output: "table"}
 	for _, layer := range []settings{file, env, c.given} {
@@ -68,6 +69,9 @@ func (s *settings) put(o settings) error {
 	if o.Data != "" || o.Database != "" {
 		s.Data, s.Database = o.Data, o.Database
 	}
+	if o.Server != "" {
+		s.Server = o.Server
+	}
 	if o.Output != "" {
 		s.Output = o.Output
 	}
@@ -88,7 +92,7 @@ func readSettings(path string) (settings, error) {
 		return s, fault.Wrap(fault.Unavailable, err, "%s cannot be read", path)
 	}
 	if err := yaml.UnmarshalWithOptions(text, &s, yaml.Strict()); err != nil {
-		return s, yamlFault(path, err, []string{"data", "database", "output", "noColor", "quiet", "verbose"})
+		return s, yamlFault(path, err, []string{"data", "database", "server", "output", "noColor", "quiet", "verbose"})
 	}
 	return s, nil
 }

@@ -32,7 +32,9 @@ func (c *console) undoCommand() *cobra.Command {
 	})
 	cmd.Long = "Records that somebody changed since are left as they are, and listed."
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would happen, change nothing")
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
+		return c.remoteUndo(ctx, r, args[0], dryRun)
+	})
 }
 
 // shownRefusals is how many refusals people see; -o json lists more.

@@ -80,7 +80,7 @@ func TestSessionsOnPostgres(t *testing.T) {
 }
 
 func params(dir string, setup func(*testscript.Env) error) testscript.Params {
-	return testscript.Params{Dir: dir, Setup: setup, Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "sized": sized}}
+	return testscript.Params{Dir: dir, Setup: setup, Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "sized": sized, "serve": serve, "stop": stop}}
 }
 
 // code runs a program that must end with an exit code: code 4 headrace import ...
