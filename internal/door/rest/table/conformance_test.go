@@ -101,6 +101,7 @@ queries as seen over HTTP (2), the Aggregate API (3.1) and discovery (3.7). Ever
 
 const notSupported = `| ` + "`sysparm_view`" + ` | ignored: there are no form and list views; all fields are answered |
 | ` + "`sysparm_query_category`, `sysparm_query_no_domain`" + ` | ignored: there is one database and one domain |
+| the operator ` + "`DYNAMIC`" + ` (Me, One of My Groups) | a term without meaning: left out; ` + "`javascript:gs.getUserID()`" + ` says Me |
 | filters on tags, catalog variables and text indexes in a query | terms without meaning: left out, as the platform does with what it does not know |
 | currency formats, group separators in numbers | numbers are displayed as they are stored |
 | date formats of users | date-times are displayed in the caller's time zone, in the form they are stored |

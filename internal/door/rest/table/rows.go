@@ -22,6 +22,9 @@ func newRows(p *plan) *rows { return &rows{plan: p} }
 
 func (o *rows) len() int { return o.count }
 
+// expect makes room for n records.
+func (o *rows) expect(n int) { o.values = make([]record.Value, 0, n*len(o.plan.selected)) }
+
 // read takes the rows of a query.
 func (o *rows) read(from iter.Seq2[[]record.Value, error]) error {
 	for row, err := range from {

@@ -90,6 +90,7 @@ func (a *api) page(r *wire.Request, p *plan, q *query.Query, w window) (*rows, i
 	}
 	err = a.deps.DB.Store().Read(ctx, func(tx record.Tx) error {
 		if w.limit > 0 {
+			out.expect(min(w.limit, usualPage))
 			if err := out.read(records.Rows(ctx, tx)); err != nil {
 				return err
 			}
@@ -106,6 +107,9 @@ func (a *api) page(r *wire.Request, p *plan, q *query.Query, w window) (*rows, i
 	})
 	return out, total, err
 }
+
+// usualPage is how many records room is made for before they are read.
+const usualPage = 64
 
 // get answers GET /table/{table}/{id}.
 func (a *api) get(r *wire.Request) (*wire.Answer, error) {

@@ -91,6 +91,9 @@ func elementName(name string) string {
 		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 		return letter || i > 0 && (c == '-' || c == '.' || c >= '0' && c <= '9')
 	}
+	if name == "" {
+		return "_"
+	}
 	at := -1
 	return strings.Map(func(c rune) rune {
 		if at++; valid(at, c) {
