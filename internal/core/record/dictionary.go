@@ -173,29 +173,6 @@ func (d definitions) choices() map[string][]Option {
 	return out
 }
 
-// doubled finds two definitions of one thing.
-func (d definitions) doubled() error {
-	seen := map[string]bool{}
-	for _, r := range d[ObjectTable] {
-		if name := r.Get("name").Text; seen[name] {
-			return fault.New(fault.Conflict, "there is a table %s already", name)
-		} else {
-			seen[name] = true
-		}
-	}
-	for _, r := range d[DictionaryTable] {
-		key := r.Get("name").Text + "." + r.Get("element").Text
-		if seen[key] {
-			return fault.New(fault.Conflict, "there is a field %s already", key)
-		}
-		seen[key] = true
-		if name := r.Get("name").Text; !seen[name] {
-			return fault.New(fault.Invalid, "there is no table %q to have the field %q", name, r.Get("element").Text)
-		}
-	}
-	return nil
-}
-
 func isTrue(r *Record, field string) bool { return r.Get(field).Text == "true" }
 
 func number(r *Record, field string) int {

@@ -64,11 +64,10 @@ func accessDenied() error {
 
 // client is an OAuth client that has proved who it is.
 type client struct {
-	id, user    string
-	access      time.Duration
-	refresh     time.Duration
-	key         []byte // made of the client's secret; see deriveToken
-	credentials []*credential
+	id, user string
+	access   time.Duration
+	refresh  time.Duration
+	key      []byte // made of the client's secret; see deriveToken
 }
 
 // credential is a token as it is kept.

@@ -73,8 +73,8 @@ func (m *chooser) settle(ctx context.Context) (*Mapping, error) {
 }
 
 // check takes the maps through their written form, so that what callers say is held to the same words as files.
-func (out *Mapping) check() error {
-	text, err := transform.Marshal(out.Maps)
+func (m *Mapping) check() error {
+	text, err := transform.Marshal(m.Maps)
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the map cannot be written")
 	}

@@ -297,6 +297,16 @@ func (im *importer) overLoad(ctx context.Context) error {
 	return nil
 }
 
+// inTurn transforms a load, unless it waits for another.
+func (s *Service) inTurn(ctx context.Context, set *record.Record) error {
+	if ready, err := s.mayBegin(ctx, set); err != nil {
+		return err
+	} else if !ready {
+		return errTaken
+	}
+	return s.transform(ctx, set)
+}
+
 // Transform takes one load through its maps now, on behalf of a caller who waits for it. One that was halted goes on.
 func (s *Service) Transform(ctx context.Context, setID string) (*Run, error) {
 	tick := time.NewTicker(workEvery / 50)
@@ -311,7 +321,7 @@ func (s *Service) Transform(ctx context.Context, setID string) (*Run, error) {
 		}
 		switch State(set.Get("state").Text) {
 		case Loaded, Halted, Cancelled, Running:
-			err = s.transform(ctx, set)
+			err = s.inTurn(ctx, set)
 		}
 		if !errors.Is(err, errTaken) {
 			if err != nil {

@@ -54,7 +54,6 @@ func listOf(items *schema) *schema { return &schema{kind: "array", items: items}
 func mapOf(values *schema) *schema { return &schema{kind: "object", values: values} }
 func text() *schema                { return &schema{kind: "string"} }
 func whole() *schema               { return &schema{kind: "integer", format: "int64"} }
-func boolean() *schema             { return &schema{kind: "boolean"} }
 func orNull(s *schema) *schema     { s.nullable = true; return s }
 
 // ofField is the schema of a field's value.
