@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sort"
 	"strconv"
-
-	"headrace/internal/core/fault"
 )
 
 // Names of the dictionary's tables: what users define is kept as records of these.
