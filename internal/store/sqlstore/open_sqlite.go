@@ -26,6 +26,8 @@ type sqliteStore struct {
 	busy    time.Duration
 	writer  *sql.DB
 	readers *sql.DB
+	turn    chan struct{} // who holds what is in it may write
+	open    *joint        // the turn's
 
 	mu      sync.Mutex
 	natives map[*sqlite3.SQLiteConn]*native
@@ -43,7 +45,8 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 	if err := installNative(); err != nil {
 		return nil, err
 	}
-	s := &sqliteStore{path: cfg.Path, busy: cfg.Busy, natives: map[*sqlite3.SQLiteConn]*native{}}
+	s := &sqliteStore{path: cfg.Path, busy: cfg.Busy, natives: map[*sqlite3.SQLiteConn]*native{}, turn: make(chan struct{}, 1)}
+	s.pass()
 	if s.busy == 0 {
 		s.busy = defaultBusy
 	}
@@ -179,24 +182,6 @@ func (s *sqliteStore) read(ctx context.Context, fn func(conn) error) error {
 		return err
 	}
 	defer c.Close()
-	return s.transact(ctx, c, fn)
-}
-
-// write sets how far a commit waits for the disk, which SQLite takes between transactions only, when the statement is
-// compiled. Others who use the connection find it durable.
-func (s *sqliteStore) write(ctx context.Context, durability record.Durability, fn func(conn) error) error {
-	c, err := s.writer.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if durability == record.Resumable {
-		after := context.WithoutCancel(ctx)
-		if _, err := c.ExecContext(after, "PRAGMA synchronous = NORMAL"); err != nil {
-			return err
-		}
-		defer c.ExecContext(after, "PRAGMA synchronous = FULL")
-	}
 	return s.transact(ctx, c, fn)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
@@ -271,6 +272,27 @@ var transactionLaws = []law{
 		}
 		b.finds("thing", nil)
 	}},
+	{"writers who come at once are each kept whole or not at all", "one who fails, gives up or panics must not take others along, nor block them", func(b *bench) {
+		b.reshape(things())
+		var kept sync.Map
+		var wait sync.WaitGroup
+		for i := range 200 {
+			wait.Go(func() {
+				if b.writeOneOfMany(i) {
+					kept.Store(fmt.Sprintf("%03d-a", i), true)
+					kept.Store(fmt.Sprintf("%03d-b", i), true)
+				}
+			})
+		}
+		wait.Wait()
+		var want []string
+		kept.Range(func(id, _ any) bool { want = append(want, id.(string)); return true })
+		slices.Sort(want)
+		if len(want) < 2*200/5 {
+			b.failf("only %d records were kept", len(want))
+		}
+		b.is(&record.Query{Table: b.table("thing"), Fields: []string{"sys_id"}, OrderBy: byID}, want...)
+	}},
 	{"a transaction sees its own writes and others do not", "plan and apply run beside each other", func(b *bench) {
 		b.reshape(things())
 		b.must(b.write(func(tx record.Tx) error {
@@ -412,3 +434,40 @@ var transactionLaws = []law{
 		b.is(&record.Query{Table: b.table("thing"), Measures: []record.Measure{{Func: "count"}}}, itoa(writers*each))
 	}},
 }
+
+// writeOneOfMany writes two records in one transaction and reports whether it was told that they are kept. Every fifth
+// writer fails between them, every fifth panics there, every fifth gives up there, and every tenth has the lesser durability.
+func (b *bench) writeOneOfMany(i int) (kept bool) {
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil && p != "on purpose" {
+			panic(p)
+		}
+	}()
+	durability := record.Durable
+	if i%10 == 9 {
+		durability = record.Resumable
+	}
+	t := b.table("thing")
+	err := b.store.Write(ctx, durability, func(tx record.Tx) error {
+		if err := tx.Insert(ctx, t, rows("sys_id name", fmt.Sprintf("%03d-a", i), "first")); err != nil {
+			return err
+		}
+		switch i % 5 {
+		case 1:
+			return errOnPurpose
+		case 2:
+			panic("on purpose")
+		case 3:
+			cancel()
+		}
+		return tx.Insert(ctx, t, rows("sys_id name", fmt.Sprintf("%03d-b", i), "second"))
+	})
+	if failing := i%5 == 1 || i%5 == 3; (err != nil) != failing {
+		b.failf("writer %d: %v", i, err)
+	}
+	return err == nil
+}
+
+var errOnPurpose = errors.New("on purpose")
