@@ -31,7 +31,7 @@ func TestAdviseSaysWhatTheFirstMinutePromises(t *testing.T) {
 	}
 	for _, want := range []string{
 		"use     P1 file data source, nightly       80   rule M2: full set, no database access\n",
-		"then    P5 they push to us                 60   ",
+		"then    P5 they push to us                 60\n",
 		"not     P2 database data source, nightly  100   needs read access to their database (no)\n",
 		"flips   read access to their database -> P2 (100)\n",
 	} {
