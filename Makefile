@@ -25,7 +25,6 @@ demo: ## the whole flow on this machine, data in ./demo-data (needs Go and a C c
 
 test: deps ## what we promise, checked: unit, conformance, kills and cuts in short form, on SQLite and PostgreSQL
 	go test -race -shuffle=on -timeout 10m ./...
-	scripts/fuzz --total 30s
 
 bench: deps build ## the budgets as ratios against the raw tools on the same file (BENCH='-scale -n 5') and against other servers
 	scripts/bench $(BENCH)
@@ -39,7 +38,7 @@ soak: deps build ## the long forms: 200 kills, ten minutes of fuzzing per target
 lint: ## gofmt, go vet, staticcheck, shellcheck where present
 	@scripts/lint
 
-fuzz: ## every fuzz target for a minute (FUZZ=5m for longer)
+fuzz: ## a random search with every fuzz target for a minute each (FUZZ=5m for longer)
 	scripts/fuzz --each $(or $(FUZZ),1m)
 
 clean: ## remove what was built and made here

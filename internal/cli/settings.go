@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"headrace/internal/connect/yamlfile"
 	"headrace/internal/core/fault"
-	"headrace/internal/core/record"
 )
 
 // settings hold for all verbs. A flag beats the environment, which beats the file, which beats the default.
@@ -91,26 +90,5 @@ func readSettings(path string) (settings, error) {
 	if err != nil {
 		return s, fault.Wrap(fault.Unavailable, err, "%s cannot be read", path)
 	}
-	if err := yaml.UnmarshalWithOptions(text, &s, yaml.Strict()); err != nil {
-		return s, yamlFault(path, err, []string{"data", "database", "server", "output", "noColor", "quiet", "verbose"})
-	}
-	return s, nil
-}
-
-// yamlFault says where a YAML file is wrong and, for an unknown property, which one was meant.
-func yamlFault(path string, err error, properties []string) error {
-	var at yaml.Error
-	if !errors.As(err, &at) || at.GetToken() == nil {
-		return fault.Wrap(fault.Invalid, err, "%s", path)
-	}
-	place := at.GetToken().Position
-	f := fault.New(fault.Invalid, "%s:%d:%d: %s", path, place.Line, place.Column, at.GetMessage())
-	var unknown *yaml.UnknownFieldError
-	if !errors.As(err, &unknown) {
-		return f
-	}
-	if near := record.Nearest(at.GetToken().Value, properties); near != "" {
-		return f.WithHint("did you mean %q?", near)
-	}
-	return f.WithHint("known are %s", strings.Join(properties, ", "))
+	return s, yamlfile.Decode(path, text, &s, []string{"data", "database", "server", "output", "noColor", "quiet", "verbose"})
 }

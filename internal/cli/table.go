@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"headrace/internal/app"
+	"headrace/internal/connect/yamlfile"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 )
@@ -222,9 +222,10 @@ func readTables(path string) ([]record.Table, error) {
 		return nil, fault.Wrap(fault.Invalid, err, "the table file cannot be read")
 	}
 	var doc tableFile
-	if err := yaml.UnmarshalWithOptions(text, &doc, yaml.Strict()); err != nil {
-		return nil, yamlFault(path, err, []string{"name", "label", "extends", "fields", "indexes", "extendable", "tables", "type", "length", "mandatory",
-			"readOnly", "unique", "display", "default", "choices", "reference", "help", "value"})
+	known := []string{"name", "label", "extends", "fields", "indexes", "extendable", "tables", "type", "length", "mandatory",
+		"readOnly", "unique", "display", "default", "choices", "reference", "help", "value"}
+	if err := yamlfile.Decode(path, text, &doc, known); err != nil {
+		return nil, err
 	}
 	if doc.Name != "" {
 		if len(doc.Tables) > 0 {

@@ -12,8 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
+	"headrace/internal/connect/yamlfile"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 )
@@ -45,7 +44,7 @@ func read() (definition, error) {
 	var all definition
 	return all, each(func(name string, text []byte) error {
 		var d definition
-		if err := yaml.UnmarshalWithOptions(text, &d, yaml.Strict()); err != nil {
+		if err := yamlfile.Decode(name, text, &d, nil); err != nil {
 			return fault.Wrap(fault.Internal, err, "base tables of %s", name)
 		}
 		all.Tables = append(all.Tables, d.Tables...)

@@ -7,9 +7,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"headrace/internal/connect/yamlfile"
 	"headrace/internal/core/fault"
 )
 
@@ -50,7 +50,7 @@ type answersFile struct {
 }
 
 func (f *answersFile) mapping(data []byte) (*ast.MappingNode, error) {
-	file, err := parser.ParseBytes(data, 0)
+	file, err := yamlfile.Parse(f.name, data)
 	if err != nil {
 		return nil, f.syntax(err)
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"headrace/internal/connect/yamlfile"
 	"headrace/internal/core/fault"
-	"headrace/internal/core/record"
 )
 
 // Def is a transform map as it is written, with the property names of the platform's own code form. Pointers tell
@@ -130,8 +130,8 @@ func ReadFile(path string) ([]Def, error) {
 // Parse reads maps from YAML text. name stands for the text in errors, which carry line and column.
 func Parse(name string, text []byte) ([]Def, error) {
 	var doc document
-	if err := yaml.UnmarshalWithOptions(text, &doc, yaml.Strict(), yaml.AllowDuplicateMapKey()); err != nil {
-		return nil, explain(name, err)
+	if err := yamlfile.Decode(name, text, &doc, properties, yaml.AllowDuplicateMapKey()); err != nil {
+		return nil, err
 	}
 	defs := doc.Maps
 	if len(defs) == 0 {
@@ -151,25 +151,6 @@ var properties = []string{"name", "mode", "active", "order", "sourceTable", "tar
 	"copyEmptyFields", "createOnEmptyCoalesce", "onDuplicate", "onAmbiguous", "zone", "clearValue", "fields", "scripts", "maps",
 	"sourceField", "constant", "coalesce", "coalesceCaseSensitive", "coalesceEmptyFields", "choiceAction", "dateFormat",
 	"referenceValueField", "useSourceScript", "sourceScript"}
-
-// explain turns a YAML error into a fault with file, line, column and, for an unknown property, the nearest one.
-func explain(name string, err error) error {
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) {
-		at := unknown.GetToken()
-		f := fault.New(fault.Invalid, "%s:%d:%d: %s", name, at.Position.Line, at.Position.Column, unknown.GetMessage())
-		if near := record.Nearest(at.Value, properties); near != "" {
-			return f.WithHint("did you mean %q?", near)
-		}
-		return f
-	}
-	var syntax yaml.Error
-	if errors.As(err, &syntax) && syntax.GetToken() != nil {
-		at := syntax.GetToken().Position
-		return fault.New(fault.Invalid, "%s:%d:%d: %s", name, at.Line, at.Column, syntax.GetMessage())
-	}
-	return fault.Wrap(fault.Invalid, err, "%s", name)
-}
 
 // allowed lists the values of properties that take one of a few words.
 var allowed = map[string][]string{
@@ -201,7 +182,7 @@ func (d *Def) check(name string, text []byte) error {
 			return err
 		}
 		if f.SourceField == "" && f.Constant == nil && !f.UseSourceScript {
-			return fault.New(fault.Invalid, "%s: field %s has neither sourceField nor constant", Place(name, text, "fields."+f.Target), f.Target)
+			return fault.New(fault.Invalid, "%s: field %s has neither sourceField nor constant", yamlfile.Place(name, text, "fields."+f.Target), f.Target)
 		}
 	}
 	return nil
@@ -216,22 +197,8 @@ func checkWord(name string, text []byte, property, word string) error {
 			return nil
 		}
 	}
-	f := fault.New(fault.Invalid, "%s: %s cannot be %q", Place(name, text, property), property, word)
+	f := fault.New(fault.Invalid, "%s: %s cannot be %q", yamlfile.Place(name, text, property), property, word)
 	return f.WithHint("one of %s", strings.Join(allowed[property], ", "))
-}
-
-// Place gives "file:line:column" of the value at a path of a YAML text, or the file alone where the path is not found.
-func Place(name string, text []byte, path string) string {
-	p, err := yaml.PathString("$." + path)
-	if err != nil {
-		return name
-	}
-	node, err := p.ReadNode(strings.NewReader(string(text)))
-	if err != nil || node == nil || node.GetToken() == nil {
-		return name
-	}
-	at := node.GetToken().Position
-	return fmt.Sprintf("%s:%d:%d", name, at.Line, at.Column)
 }
 
 // Marshal writes maps as YAML that Parse reads.
