@@ -1,17 +1,16 @@
 package basetables_test
 
 import (
-	"path/filepath"
 	"testing"
 
-	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // BenchmarkInstall measures the first time, on SQLite; the target is 300 ms.
 func BenchmarkInstall(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
-		db := open(b, sqlstore.Config{Path: filepath.Join(b.TempDir(), "records.db")})
+		db := open(b, stores.SQLite(b))
 		b.StartTimer()
 		install(b, db)
 	}
@@ -19,7 +18,7 @@ func BenchmarkInstall(b *testing.B) {
 
 // BenchmarkInstalled measures every time after.
 func BenchmarkInstalled(b *testing.B) {
-	db := open(b, sqlstore.Config{Path: filepath.Join(b.TempDir(), "records.db")})
+	db := open(b, stores.SQLite(b))
 	install(b, db)
 	for b.Loop() {
 		install(b, db)
@@ -28,7 +27,7 @@ func BenchmarkInstalled(b *testing.B) {
 
 // BenchmarkCreate is one new record, durable: numbered, and in a table of the same width without numbers.
 func BenchmarkCreate(b *testing.B) {
-	db := open(b, sqlstore.Config{Path: filepath.Join(b.TempDir(), "records.db")})
+	db := open(b, stores.SQLite(b))
 	install(b, db)
 	for _, name := range []string{"incident", "cmdb_ci_server"} {
 		b.Run(name, func(b *testing.B) {

@@ -2,11 +2,7 @@ package basetables_test
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,47 +12,15 @@ import (
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/importset"
 	"headrace/internal/store/sqlstore"
-	"headrace/internal/store/storetest/pgtest"
+	"headrace/internal/store/storetest/stores"
 )
 
-var postgres *pgtest.Server
-
-func TestMain(m *testing.M) {
-	var err error
-	if postgres, err = pgtest.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := postgres.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
-}
-
-var schemas atomic.Int64
-
-// onBoth runs a test on a new store of each kind.
-func onBoth(t *testing.T, fn func(t *testing.T, cfg sqlstore.Config)) {
-	t.Run("sqlite", func(t *testing.T) { fn(t, sqlstore.Config{Path: filepath.Join(t.TempDir(), "records.db")}) })
-	t.Run("postgres", func(t *testing.T) {
-		fn(t, sqlstore.Config{URL: postgres.URL, Schema: fmt.Sprintf("base_%d_%d", os.Getpid(), schemas.Add(1))})
-	})
-}
+func TestMain(m *testing.M) { stores.Main(m) }
 
 // open opens the store as one process does.
 func open(t testing.TB, cfg sqlstore.Config) *record.DB {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	db, err := record.Open(t.Context(), store, record.Config{Tables: append(importset.Tables(), access.Tables()...)})
+	db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: append(importset.Tables(), access.Tables()...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +80,7 @@ func count(t testing.TB, db *record.DB, name string, where ...string) int64 {
 }
 
 func TestInstallingIsOnceAndForAll(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := open(t, cfg)
 		start := time.Now()
 		if !install(t, db) {
@@ -151,7 +115,7 @@ func TestInstallingIsOnceAndForAll(t *testing.T) {
 
 // Every reference leads to a table that exists, and every default is a value of its field.
 func TestBaseTablesAreSound(t *testing.T) {
-	db := open(t, sqlstore.Config{Path: filepath.Join(t.TempDir(), "records.db")})
+	db := open(t, stores.SQLite(t))
 	install(t, db)
 	for _, name := range db.Catalog().Names() {
 		for _, f := range table(t, db, name).Fields {
@@ -169,7 +133,7 @@ func TestBaseTablesAreSound(t *testing.T) {
 }
 
 func TestProcessesInstallAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		dbs := []*record.DB{open(t, cfg), open(t, cfg), open(t, cfg)}
 		var all sync.WaitGroup
 		for _, db := range dbs {
@@ -193,7 +157,7 @@ func TestProcessesInstallAtOnce(t *testing.T) {
 
 // A newer product brings its tables up to date and leaves alone what users have changed, removed or made themselves.
 func TestInstallingANewerProductKeepsWhatUsersChanged(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := open(t, cfg)
 		install(t, db)
 		ctx := t.Context()
@@ -241,7 +205,7 @@ func TestInstallingANewerProductKeepsWhatUsersChanged(t *testing.T) {
 
 // What users have made under names of the base tables stays, and what extends it is not made over it.
 func TestInstallingLeavesTablesThatAreThere(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := open(t, cfg)
 		for _, mine := range []record.Table{
 			{Name: "cmdb_ci_server", Fields: []record.Field{{Name: "name", Type: record.String}, {Name: "ram", Type: record.String}}},
@@ -272,7 +236,7 @@ func TestInstallingLeavesTablesThatAreThere(t *testing.T) {
 
 // Stores of older versions keep the parent of a table by its name.
 func TestParentsByNameAreUnderstoodAndLinked(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := open(t, cfg)
 		if _, err := db.Define(t.Context(), user, false, record.Table{Name: "u_old", Extendable: true, Fields: []record.Field{{Name: "name", Type: record.String}}},
 			record.Table{Name: "u_child", Extends: "u_old"}); err != nil {

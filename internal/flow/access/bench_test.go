@@ -2,23 +2,17 @@ package access_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
-	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // BenchmarkWhatRulesCost lists 50 records of a task, trusted, as admin and by rules of itil.
 func BenchmarkWhatRulesCost(b *testing.B) {
-	store, err := sqlstore.Open(b.Context(), sqlstore.Config{Path: filepath.Join(b.TempDir(), "records.db")})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer store.Close()
 	who := access.New(nil)
-	db, err := record.Open(b.Context(), store, record.Config{Tables: append(access.Tables(), tables()...), Hooks: []record.Hook{who}, Guard: who})
+	db, err := record.Open(b.Context(), stores.Open(b, stores.SQLite(b)), record.Config{Tables: append(access.Tables(), tables()...), Hooks: []record.Hook{who}, Guard: who})
 	if err != nil {
 		b.Fatal(err)
 	}

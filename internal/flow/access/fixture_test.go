@@ -2,13 +2,9 @@ package access_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,33 +12,13 @@ import (
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
 	"headrace/internal/store/sqlstore"
-	"headrace/internal/store/storetest/pgtest"
+	"headrace/internal/store/storetest/stores"
 )
 
-var postgres *pgtest.Server
-
-func TestMain(m *testing.M) {
-	var err error
-	if postgres, err = pgtest.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := postgres.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
-}
-
-var schemas atomic.Int64
+func TestMain(m *testing.M) { stores.Main(m) }
 
 func onBoth(t *testing.T, fn func(t *testing.T, f *fixture)) {
-	t.Run("sqlite", func(t *testing.T) {
-		fn(t, open(t, sqlstore.Config{Path: filepath.Join(t.TempDir(), "records.db")}))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		fn(t, open(t, sqlstore.Config{URL: postgres.URL, Schema: fmt.Sprintf("access_%d_%d", os.Getpid(), schemas.Add(1))}))
-	})
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) { fn(t, open(t, cfg)) })
 }
 
 // clock is a time that tests move by hand.
@@ -95,17 +71,9 @@ func tables() []record.Table {
 
 func open(t *testing.T, cfg sqlstore.Config) *fixture {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	f := &fixture{T: t, Service: access.New(nil), clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}}
-	f.db, err = record.Open(t.Context(), store, record.Config{Tables: append(access.Tables(), tables()...), Hooks: []record.Hook{f.Service},
+	var err error
+	f.db, err = record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: append(access.Tables(), tables()...), Hooks: []record.Hook{f.Service},
 		Guard: f.Service, Clock: f.clock.Now})
 	if err != nil {
 		t.Fatal(err)

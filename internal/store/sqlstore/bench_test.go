@@ -10,6 +10,7 @@ import (
 
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // The rows of the benchmarks: twelve columns of text as an asset list has them, about 240 bytes, beside the system
@@ -80,9 +81,9 @@ func processor(b *testing.B) time.Duration {
 // BenchmarkInsert adds batches of 20,000 rows, each its own transaction. With -benchtime 50x it is a million rows.
 func BenchmarkInsert(b *testing.B) {
 	for _, indexed := range []bool{false, true} {
-		for name, config := range stores {
+		for name, config := range stores.Kinds() {
 			b.Run(fmt.Sprintf("%s/key_index=%v", name, indexed), func(b *testing.B) {
-				s := open(b, config(b))
+				s := stores.Open(b, config(b))
 				t := assetTable(b, s, indexed)
 				b.ReportAllocs()
 				b.ResetTimer()
@@ -114,9 +115,9 @@ func load(b *testing.B, s *sqlstore.Store) *record.Table {
 
 // BenchmarkKeys looks 20,000 keys up in 200,000 records and reads all their columns.
 func BenchmarkKeys(b *testing.B) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		b.Run(name, func(b *testing.B) {
-			s := open(b, config(b))
+			s := stores.Open(b, config(b))
 			t := load(b, s)
 			order := rand.New(rand.NewPCG(1, 2)).Perm(loaded * batch)
 			keys := &record.Keys{Fields: []string{"serial"}, Fold: []bool{true}}
@@ -149,9 +150,9 @@ func BenchmarkKeys(b *testing.B) {
 
 // BenchmarkUpdate changes two fields of 20,000 of 200,000 records.
 func BenchmarkUpdate(b *testing.B) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		b.Run(name, func(b *testing.B) {
-			s := open(b, config(b))
+			s := stores.Open(b, config(b))
 			t := load(b, s)
 			order := rand.New(rand.NewPCG(1, 2)).Perm(loaded * batch)
 			b.ResetTimer()
@@ -177,9 +178,9 @@ func BenchmarkUpdate(b *testing.B) {
 
 // BenchmarkGet reads one record by its id, a transaction each.
 func BenchmarkGet(b *testing.B) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		b.Run(name, func(b *testing.B) {
-			s := open(b, config(b))
+			s := stores.Open(b, config(b))
 			t := load(b, s)
 			q := &record.Query{Table: t, Fields: append([]string{record.SysID}, assetFields...)}
 			b.ReportAllocs()
@@ -204,9 +205,9 @@ func BenchmarkGet(b *testing.B) {
 
 // BenchmarkScan reads 200,000 records.
 func BenchmarkScan(b *testing.B) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		b.Run(name, func(b *testing.B) {
-			s := open(b, config(b))
+			s := stores.Open(b, config(b))
 			t := load(b, s)
 			q := &record.Query{Table: t, Fields: append([]string{record.SysID}, assetFields...)}
 			b.ResetTimer()

@@ -9,13 +9,14 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 func TestProcessesDefineOneTableAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		var dbs []*record.DB
 		for range 4 {
-			db, err := record.Open(t.Context(), open(t, cfg), record.Config{})
+			db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +60,7 @@ func defined(t *testing.T, db *record.DB, table, name string) int64 {
 
 // Tables, fields and choices are made by records of the dictionary, in the transaction that writes them.
 func TestRecordsOfTheDictionaryMakeTables(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, jobs...)
 		other := openDB(t, cfg)
 		object := mustInsert(t, db, record.ObjectTable, "name", "u_call", "label", "Call", "super_class", "job")
@@ -94,7 +95,7 @@ func TestRecordsOfTheDictionaryMakeTables(t *testing.T) {
 }
 
 func TestWhatTablesCannotFollowIsRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, jobs...)
 		mustInsert(t, db, "job", "note", "same")
 		mustInsert(t, db, "job", "note", "same")

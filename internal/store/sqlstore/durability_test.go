@@ -6,13 +6,14 @@ import (
 
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // Only batches of an import, which know how to repeat themselves, may skip waiting for the disk.
 func TestCommitsWaitForTheDiskUnlessResumable(t *testing.T) {
 	ctx := context.Background()
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
-		s := open(t, cfg)
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		s := stores.Open(t, cfg)
 		for _, d := range []record.Durability{record.Durable, record.Resumable, record.Durable, record.Resumable, record.Resumable, record.Durable} {
 			err := s.Write(ctx, d, func(tx record.Tx) error {
 				var got, want string

@@ -12,6 +12,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 func catalog(t testing.TB) *record.Catalog {
@@ -74,7 +75,7 @@ func TestAFileThatCannotServeIsAClearFault(t *testing.T) {
 
 func TestAStrangePathIsAFileLikeAnyOther(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?mode=ro#%41&.db")
-	s := open(t, sqlstore.Config{Path: path})
+	s := stores.Open(t, sqlstore.Config{Path: path})
 	if _, err := s.Reshape(context.Background(), catalog(t), false); err != nil {
 		t.Fatal(err)
 	}
@@ -84,14 +85,14 @@ func TestAStrangePathIsAFileLikeAnyOther(t *testing.T) {
 }
 
 func TestALockOfAnotherProcessIsToldWithItsTime(t *testing.T) {
-	cfg := sqliteConfig(t)
-	holder := open(t, cfg)
+	cfg := stores.SQLite(t)
+	holder := stores.Open(t, cfg)
 	cat := catalog(t)
 	if _, err := holder.Reshape(context.Background(), cat, false); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Busy = 20 * time.Millisecond
-	other := open(t, cfg)
+	other := stores.Open(t, cfg)
 	err := holder.Write(context.Background(), record.Durable, func(tx record.Tx) error {
 		wantFault(t, insertOne(other, cat, "1", "x"), fault.Unavailable, "locked", "20ms")
 		return nil
@@ -105,7 +106,7 @@ func TestALockOfAnotherProcessIsToldWithItsTime(t *testing.T) {
 }
 
 func TestAFullDiskKeepsNothingAndSaysSo(t *testing.T) {
-	s := open(t, sqliteConfig(t))
+	s := stores.Open(t, stores.SQLite(t))
 	cat := catalog(t)
 	if _, err := s.Reshape(context.Background(), cat, false); err != nil {
 		t.Fatal(err)
@@ -128,8 +129,8 @@ func TestAFullDiskKeepsNothingAndSaysSo(t *testing.T) {
 }
 
 func TestADoneContextInterruptsAStatement(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
-		s := open(t, cfg)
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		s := stores.Open(t, cfg)
 		table := planTable(t, s)
 		ctx, cancel := context.WithCancel(context.Background())
 		rows := 0
@@ -155,7 +156,7 @@ func TestADoneContextInterruptsAStatement(t *testing.T) {
 func TestPostgresThatCannotBeReachedIsAClearFault(t *testing.T) {
 	for url, word := range map[string]string{
 		"postgres://nobody@127.0.0.1:1/none?sslmode=disable&connect_timeout=2": "cannot be reached",
-		strings.Replace(postgres.URL, "/postgres?", "/nowhere?", 1):            "does not exist",
+		strings.Replace(stores.Postgres(t).URL, "/postgres?", "/nowhere?", 1):  "does not exist",
 	} {
 		_, err := sqlstore.Open(context.Background(), sqlstore.Config{URL: url})
 		wantFault(t, err, fault.Unavailable, word)
@@ -165,7 +166,7 @@ func TestPostgresThatCannotBeReachedIsAClearFault(t *testing.T) {
 }
 
 func TestAConnectionLostHalfWayIsToldAndKeepsNothing(t *testing.T) {
-	s := open(t, postgresConfig(t))
+	s := stores.Open(t, stores.Postgres(t))
 	cat := catalog(t)
 	ctx := context.Background()
 	if _, err := s.Reshape(ctx, cat, false); err != nil {
@@ -194,7 +195,7 @@ func TestAConnectionLostHalfWayIsToldAndKeepsNothing(t *testing.T) {
 }
 
 func TestManyProcessesOpenANewSchemaAtOnce(t *testing.T) {
-	cfg := postgresConfig(t)
+	cfg := stores.Postgres(t)
 	cat := catalog(t)
 	const processes = 4
 	done := make(chan error, processes)

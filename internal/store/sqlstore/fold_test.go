@@ -9,6 +9,7 @@ import (
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // foldIn lets the database fold texts.
@@ -54,8 +55,8 @@ func TestDatabasesFoldEveryCodePointAsQueryDoes(t *testing.T) {
 	for _, r := range "ÀÞĀŽΑΩАЯЁԀႠᎠẞⰀＡ𐐀𞤀İKÅ" {
 		texts = append(texts, string(r), "a"+string(r)+"Z", string(r)+"ß漢")
 	}
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
-		s := open(t, cfg)
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		s := stores.Open(t, cfg)
 		for i, got := range foldIn(t, s, texts) {
 			if want := query.Fold(texts[i]); got != want {
 				t.Errorf("text %d, from %q on: folded to %q, want %q", i, []rune(texts[i])[0], clip(got), clip(want))

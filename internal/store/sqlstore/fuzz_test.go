@@ -13,6 +13,7 @@ import (
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // FuzzStores is the treaty between the databases and the evaluator in memory: from a seed it makes rows, updates and
@@ -31,7 +32,7 @@ type pair struct {
 }
 
 func openPair(t testing.TB) *pair {
-	p := &pair{stores: []*sqlstore.Store{open(t, sqliteConfig(t)), open(t, postgresConfig(t))}}
+	p := &pair{stores: []*sqlstore.Store{stores.Open(t, stores.SQLite(t)), stores.Open(t, stores.Postgres(t))}}
 	field := func(name string, typ record.Type) record.Field { return record.Field{Name: name, Type: typ} }
 	link, other := field("link", record.Reference), field("other", record.Reference)
 	link.Reference, other.Reference = "thing", "thing"

@@ -7,6 +7,7 @@ import (
 
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 var notes = record.Table{Name: "ticket", Fields: []record.Field{{Name: "name", Type: record.String},
@@ -28,9 +29,9 @@ func (l *listener) After(_ context.Context, c *record.Change) error {
 }
 
 func TestJournalsAppendAndTheRecordKeepsNothing(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		rule := &listener{}
-		db, err := record.Open(t.Context(), open(t, cfg), record.Config{Hooks: []record.Hook{rule}})
+		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Hooks: []record.Hook{rule}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +95,7 @@ func wantEntries(t *testing.T, db *record.DB, id string, want ...string) {
 }
 
 func TestBlocksSpeakInJournalsToo(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, notes)
 		id := record.NewID()
 		err := db.As(record.System).Quiet().Write(t.Context(), func(w *record.Writer) error {

@@ -10,12 +10,13 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // openDB opens the store as one process does, with these tables defined.
 func openDB(t testing.TB, cfg sqlstore.Config, tables ...record.Table) *record.DB {
 	t.Helper()
-	db, err := record.Open(t.Context(), open(t, cfg), record.Config{})
+	db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func numbered(t testing.TB, db *record.DB) {
 }
 
 func TestTheNearestTableWithANumberingWins(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, append(jobs, record.Table{Name: "free", Fields: []record.Field{{Name: "number", Type: record.String}}})...)
 		numbered(t, db)
 		for _, c := range [][2]string{{"job", "J0011"}, {"visit", "J0012"}, {"repair", "REP01"}, {"tyre", "REP02"}, {"free", ""}} {
@@ -92,7 +93,7 @@ func TestTheNearestTableWithANumberingWins(t *testing.T) {
 }
 
 func TestNumbersAreGivenOnceWhoeverInserts(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, jobs...)
 		numbered(t, db)
 		dbs := []*record.DB{db, openDB(t, cfg), openDB(t, cfg)}
@@ -130,7 +131,7 @@ func blockOf(n int) *record.Rows {
 }
 
 func TestABlockIsNumberedAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, jobs...)
 		numbered(t, db)
 		job := db.Catalog().Table("job")
@@ -152,7 +153,7 @@ func TestABlockIsNumberedAtOnce(t *testing.T) {
 }
 
 func TestANumberThatWasNotUsedIsGivenAgain(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, jobs...)
 		numbered(t, db)
 		err := db.As(record.System).Write(t.Context(), func(w *record.Writer) error {
@@ -171,7 +172,7 @@ func TestANumberThatWasNotUsedIsGivenAgain(t *testing.T) {
 }
 
 func TestNothingIsNumberedThatIsNotThere(t *testing.T) {
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg)
 		_, err := db.As(record.System).Insert(t.Context(), db.Catalog().Table(record.NumberTable), given("category", "nowhere"))
 		if fault.KindOf(err) != fault.Invalid {

@@ -9,6 +9,7 @@ import (
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // What must be answered by walking an index however large the table is.
@@ -43,8 +44,8 @@ func TestIndexedQueriesDoNotScan(t *testing.T) {
 		"related records":   {Where: &query.And{Parts: []query.Node{&query.Term{Field: "sys_id", Op: query.Equal, Values: []string{"1"}}, &query.Related{Table: "thing", Field: "link", Op: ">=", Count: 1}}}},
 		"the first by name": {OrderBy: []query.Order{{Field: "sys_id"}}, Limit: 5},
 	}
-	onBoth(t, func(t *testing.T, cfg sqlstore.Config) {
-		s := open(t, cfg)
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		s := stores.Open(t, cfg)
 		table := planTable(t, s)
 		for name, q := range cases {
 			q.Table, q.Fields = table, []string{"sys_id", "note", "count"}

@@ -20,9 +20,10 @@ import (
 	"headrace/internal/door/rest/attachment"
 	"headrace/internal/door/rest/resttest"
 	"headrace/internal/door/rest/wire"
+	"headrace/internal/store/storetest/stores"
 )
 
-func TestMain(m *testing.M) { resttest.Main(m) }
+func TestMain(m *testing.M) { stores.Main(m) }
 
 func tables() []record.Table {
 	text := func(name string) record.Field { return record.Field{Name: name, Type: record.String} }

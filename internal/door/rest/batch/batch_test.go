@@ -14,9 +14,10 @@ import (
 	"headrace/internal/door/rest/resttest"
 	"headrace/internal/door/rest/table"
 	"headrace/internal/door/rest/wire"
+	"headrace/internal/store/storetest/stores"
 )
 
-func TestMain(m *testing.M) { resttest.Main(m) }
+func TestMain(m *testing.M) { stores.Main(m) }
 
 func world(t *testing.T, store record.Store) *resttest.World {
 	notes := record.Table{Name: "u_note", Fields: []record.Field{{Name: "u_text", Type: record.String}}}

@@ -14,9 +14,10 @@ import (
 	"headrace/internal/door/rest/resttest"
 	"headrace/internal/door/rest/table"
 	"headrace/internal/door/rest/wire"
+	"headrace/internal/store/storetest/stores"
 )
 
-func TestMain(m *testing.M) { resttest.Main(m) }
+func TestMain(m *testing.M) { stores.Main(m) }
 
 var (
 	one = strings.Repeat("1", 32)

@@ -17,9 +17,10 @@ import (
 	"headrace/internal/door/rest/resttest"
 	"headrace/internal/door/rest/wire"
 	"headrace/internal/flow/importset"
+	"headrace/internal/store/storetest/stores"
 )
 
-func TestMain(m *testing.M) { resttest.Main(m) }
+func TestMain(m *testing.M) { stores.Main(m) }
 
 var people = record.Table{Name: "u_person", Label: "Person", Fields: []record.Field{
 	{Name: "u_number", Label: "Number", Type: record.String}, {Name: "u_name", Label: "Name", Type: record.String, Display: true},

@@ -3,17 +3,12 @@
 package resttest
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"headrace/internal/connect/format"
@@ -22,53 +17,12 @@ import (
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/importset"
 	"headrace/internal/store/sqlstore"
-	"headrace/internal/store/storetest/pgtest"
+	"headrace/internal/store/storetest/stores"
 )
 
-var (
-	postgres *pgtest.Server
-	schemas  atomic.Int64
-)
-
-// Main runs the tests of a package with a PostgreSQL server of their own.
-func Main(m *testing.M) {
-	var err error
-	if postgres, err = pgtest.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := postgres.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
-}
-
-// Each runs a test on both stores.
+// Each runs a test on both stores. The package's TestMain is stores.Main.
 func Each(t *testing.T, test func(t *testing.T, store record.Store)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, open(t, sqlstore.Config{Path: filepath.Join(t.TempDir(), "records.db")})) })
-	t.Run("postgres", func(t *testing.T) {
-		schema := fmt.Sprintf("rest_%d_%d", os.Getpid(), schemas.Add(1))
-		t.Cleanup(func() {
-			if err := postgres.DropSchema(context.Background(), schema); err != nil {
-				t.Error(err)
-			}
-		})
-		test(t, open(t, sqlstore.Config{URL: postgres.URL, Schema: schema}))
-	})
-}
-
-func open(t *testing.T, cfg sqlstore.Config) record.Store {
-	store, err := sqlstore.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) { test(t, stores.Open(t, cfg)) })
 }
 
 // World is a server with the users admin, loader (role import_transformer) and guest (no role), whose passwords are

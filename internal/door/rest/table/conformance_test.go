@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"headrace/internal/store/storetest/stores"
 )
 
 var update = flag.Bool("update", false, "write docs/rest-conformance.md anew")
@@ -33,7 +35,7 @@ func fill(text, base string) string {
 }
 
 func TestConformance(t *testing.T) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), nil)
 			for _, r := range rows() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"headrace/internal/door/rest/wire"
+	"headrace/internal/store/storetest/stores"
 )
 
 // answered fails unless an answer is one of the API's own, in its form, that tells nothing of what is inside.
@@ -42,7 +43,7 @@ func TestHostileQueriesAreAnswered(t *testing.T) {
 		"caller_id" + strings.Repeat(".manager", 100) + ".name=x", "reassignment_count>" + strings.Repeat("9", 5000), "reassignment_count=1e999999999",
 		"opened_at>9999999-99-99", long("a=1^OR", 30000), long("state=1^OR", 20000), strings.Repeat("state=1^", 20000), strings.Repeat("state=1^NQ", 20000),
 	}
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), nil)
 			for _, q := range queries {
@@ -60,7 +61,7 @@ func TestHostileQueriesAreAnswered(t *testing.T) {
 
 // A hundred thousand terms are too long for an address; they come by a short one.
 func TestAHundredThousandTermsAreAnswered(t *testing.T) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), nil)
 			for _, join := range []string{"^", "^OR", "^NQ"} {
@@ -84,7 +85,7 @@ func TestHostileParametersAreAnswered(t *testing.T) {
 	for i := range 100 {
 		joins = append(joins, "caller_id"+strings.Repeat(".manager", i)+".email")
 	}
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), nil)
 			for _, p := range []string{
@@ -115,7 +116,7 @@ func TestHostileBodiesAreAnswered(t *testing.T) {
 	}
 	xmls := []string{"<", "<a/>", "<a><b/></a><c/>", strings.Repeat("<a>", 5000), `<!DOCTYPE a [<!ENTITY x "y">]><a><b>&x;</b></a>`, `<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>`,
 		"<a><u_text>\x00</u_text></a>", "<a xmlns:x='u'><x:u_text>y</x:u_text></a>", `<?xml version="1.0" encoding="latin1"?><a/>`}
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), func(d *wire.Deps) { d.MaxBody = 1 << 20 })
 			for _, b := range bodies {

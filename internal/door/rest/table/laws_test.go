@@ -13,6 +13,7 @@ import (
 
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/wire"
+	"headrace/internal/store/storetest/stores"
 )
 
 var nextLink = regexp.MustCompile(`<([^>]+)>;rel="next"`)
@@ -40,7 +41,7 @@ func fillNotes(t testing.TB, db *record.DB, from, n int) {
 // A client that follows the links sees every record that was there when it began, once, whoever inserts meanwhile.
 func TestPagesHaveNoGapAndNoDouble(t *testing.T) {
 	const there, page = 2000, 93
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), nil)
 			fillNotes(t, s.db, 0, there)
@@ -91,7 +92,7 @@ func records(t testing.TB, body string) []map[string]string {
 // The platform lets the last writer win; no update of two clients is an error, and none is lost in part.
 func TestUpdatesOfOneRecordAtOnceAllSucceed(t *testing.T) {
 	const clients, each = 8, 10
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), nil)
 			var all sync.WaitGroup
@@ -116,7 +117,7 @@ func TestUpdatesOfOneRecordAtOnceAllSucceed(t *testing.T) {
 
 // The platform counts the rows that a caller may not read; a server may be told to.
 func TestStrictCountCountsWhatIsHidden(t *testing.T) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), func(d *wire.Deps) { d.StrictCount = true })
 			for path, want := range map[string]string{"u_shut": "1", "incident": "3", "incident?sysparm_limit=1": "3"} {
@@ -131,7 +132,7 @@ func TestStrictCountCountsWhatIsHidden(t *testing.T) {
 
 // glide.invalid_query.returns_no_rows, section 2.6.
 func TestInvalidTermsMayFindNothing(t *testing.T) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), func(d *wire.Deps) { d.NoRowsOnInvalid = true })
 			for query, want := range map[string]int{"bogus=1": 0, "bogus=1^state=7": 0, "state=7": 1} {
@@ -145,7 +146,7 @@ func TestInvalidTermsMayFindNothing(t *testing.T) {
 }
 
 func TestADeletedReferenceIsDisplayedAsNothing(t *testing.T) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, config(t), nil)
 			if resp, body := s.call(t, "DELETE /api/now/table/sys_user/"+abel, ""); resp.StatusCode != http.StatusNoContent {
@@ -161,7 +162,7 @@ func TestADeletedReferenceIsDisplayedAsNothing(t *testing.T) {
 }
 
 func BenchmarkList50(b *testing.B) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		b.Run(name, func(b *testing.B) {
 			s := serve(b, config(b), nil)
 			fillNotes(b, s.db, 0, 10_000)
@@ -173,7 +174,7 @@ func BenchmarkList50(b *testing.B) {
 }
 
 func BenchmarkCreate(b *testing.B) {
-	for name, config := range stores {
+	for name, config := range stores.Kinds() {
 		b.Run(name, func(b *testing.B) {
 			s := serve(b, config(b), nil)
 			for i := 0; b.Loop(); i++ {

@@ -3,19 +3,13 @@ package table_test
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
@@ -24,49 +18,10 @@ import (
 	"headrace/internal/door/rest/wire"
 	"headrace/internal/flow/access"
 	"headrace/internal/store/sqlstore"
-	"headrace/internal/store/storetest/pgtest"
+	"headrace/internal/store/storetest/stores"
 )
 
-var postgres *pgtest.Server
-
-func TestMain(m *testing.M) {
-	var err error
-	if postgres, err = pgtest.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := postgres.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
-}
-
-var schemas atomic.Int64
-
-// postgresConfig names a new schema, which goes when the test ends.
-func postgresConfig(t testing.TB) sqlstore.Config {
-	schema := fmt.Sprintf("rest_%d_%d", os.Getpid(), schemas.Add(1))
-	t.Cleanup(func() {
-		c, err := pgx.Connect(context.Background(), postgres.URL)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer c.Close(context.Background())
-		if _, err := c.Exec(context.Background(), "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-	})
-	return sqlstore.Config{URL: postgres.URL, Schema: schema}
-}
-
-func sqliteConfig(t testing.TB) sqlstore.Config {
-	return sqlstore.Config{Path: filepath.Join(t.TempDir(), "records.db")}
-}
-
-// stores are the two databases that every test here runs on.
-var stores = map[string]func(testing.TB) sqlstore.Config{"sqlite": sqliteConfig, "postgres": postgresConfig}
+func TestMain(m *testing.M) { stores.Main(m) }
 
 // Ids of the records of the world.
 var (
@@ -197,16 +152,7 @@ type server struct {
 
 func serve(t testing.TB, cfg sqlstore.Config, adjust func(*wire.Deps)) *server {
 	t.Helper()
-	store, err := sqlstore.Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	db, err := record.Open(context.Background(), store, record.Config{Tables: append(world(), table.Tables()...), Hooks: []record.Hook{rule{}}, Guard: guard{}, Clock: clock})
+	db, err := record.Open(context.Background(), stores.Open(t, cfg), record.Config{Tables: append(world(), table.Tables()...), Hooks: []record.Hook{rule{}}, Guard: guard{}, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
