@@ -20,6 +20,7 @@ import (
 	"headrace/internal/door/rest/table"
 	"headrace/internal/door/rest/v1"
 	"headrace/internal/flow/access"
+	"headrace/internal/flow/access/vault"
 	"headrace/internal/flow/importset"
 	"headrace/internal/store/sqlstore"
 )
@@ -35,6 +36,7 @@ type App struct {
 	DB      *record.DB
 	Imports *importset.Service
 	Access  *access.Service
+	Vault   *vault.Vault // opens secrets that records hold
 	store   record.Store
 	scratch string // folder that goes when the App is closed
 }
@@ -44,6 +46,10 @@ const databaseFile = "headrace.db"
 
 // Open opens the store, makes the product's own tables in it where they are missing, and starts the services.
 func Open(ctx context.Context, cfg Config) (*App, error) {
+	secrets, err := openVault(cfg)
+	if err != nil {
+		return nil, err
+	}
 	store, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -53,12 +59,36 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		Tables: slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables()),
 		Hooks:  []record.Hook{who},
 		Guard:  who,
+		Sealer: sealer{secrets},
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	who.Use(db)
-	return &App{DB: db, Imports: importset.New(db), Access: who, store: store}, nil
+	return &App{DB: db, Imports: importset.New(db), Access: who, Vault: secrets, store: store}, nil
+}
+
+// openVault finds the key of the secrets: in the environment, else in the data folder. With a database and no key in the
+// environment, there is none: a file beside one of the nodes would be of no use to the others.
+func openVault(cfg Config) (*vault.Vault, error) {
+	if text := os.Getenv(vault.Variable); text != "" {
+		return vault.FromText(text)
+	}
+	if cfg.Database != "" {
+		return vault.InFile(""), nil
+	}
+	return vault.InFile(filepath.Join(cfg.Data, vault.FileName)), nil
+}
+
+// sealer seals all secrets but those that are digests already.
+type sealer struct{ *vault.Vault }
+
+// Seal makes sealer a record.Sealer.
+func (s sealer) Seal(t *record.Table, f *record.Field, text string) (string, error) {
+	if access.IsDigest(t, f) {
+		return text, nil
+	}
+	return s.Vault.Seal(text)
 }
 
 func openStore(ctx context.Context, cfg Config) (record.Store, error) {

@@ -21,6 +21,9 @@ func (w *Writer) InsertRows(ctx context.Context, t *Table, rows *Rows) error {
 	if w.singly(t, rows) {
 		return w.insertEach(ctx, t, rows)
 	}
+	if rows, err = w.sealRows(t, rows); err != nil {
+		return err
+	}
 	block := *rows
 	block.Shared = append(w.stampNew(), rows.Shared...)
 	return w.tx.Insert(ctx, t, &block)
@@ -35,6 +38,9 @@ func (w *Writer) UpdateRows(ctx context.Context, t *Table, rows *Rows, old func(
 	}
 	if w.singly(t, rows) {
 		return w.updateEach(ctx, t, rows)
+	}
+	if rows, err = w.sealRows(t, rows); err != nil {
+		return nil, err
 	}
 	block := *rows
 	block.Shared = append(w.stampUpdate(), rows.Shared...)

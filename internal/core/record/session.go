@@ -219,6 +219,9 @@ func (w *Writer) insert(ctx context.Context, t *Table, values []Assignment) (*Re
 	if err := checkMandatory(r); err != nil {
 		return nil, err
 	}
+	if err := w.sealNew(r); err != nil {
+		return nil, err
+	}
 	entries := takeJournal(r)
 	w.stampInsert(r)
 	rows := &Rows{Fields: t.Names(), Values: r.Values}
@@ -259,6 +262,9 @@ func (w *Writer) update(ctx context.Context, t *Table, id string, values []Assig
 		return old, false, nil
 	}
 	if err := checkMandatory(r); err != nil {
+		return nil, false, err
+	}
+	if err := w.sealChanged(r, before); err != nil {
 		return nil, false, err
 	}
 	entries := takeJournal(r)

@@ -32,6 +32,17 @@ func (s *Service) Before(_ context.Context, c *record.Change) error {
 	return nil
 }
 
+// IsDigest reports whether a field holds a digest of a secret, which is only compared: it is not sealed.
+func IsDigest(t *record.Table, f *record.Field) bool {
+	for _, name := range chain(t) {
+		switch name + "." + f.Name {
+		case UserTable + ".user_password", ClientTable + ".client_secret", TokenTable + ".token", KeyTable + ".key":
+			return true
+		}
+	}
+	return false
+}
+
 // hashField hashes a secret that was set.
 func hashField(c *record.Change, field string) error {
 	given := c.New.Get(field)
