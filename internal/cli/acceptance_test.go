@@ -140,6 +140,7 @@ type process struct {
 	cmd      *exec.Cmd
 	out, err bytes.Buffer
 	began    time.Time
+	mu       sync.Mutex
 	peak     int64         // resident memory so far
 	watched  chan struct{} // closed when the process is not watched any more
 }
@@ -147,12 +148,21 @@ type process struct {
 // start starts the program in the home.
 func (h *home) start(t testing.TB, args ...string) *process {
 	t.Helper()
+	return h.startSaying(t, nil, args...)
+}
+
+// startSaying is start with what the program says in a file that can be read meanwhile.
+func (h *home) startSaying(t testing.TB, said *os.File, args ...string) *process {
+	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.Command(path, append(args, h.flags...)...), watched: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = h.dir, &p.out, &p.err
+	if said != nil {
+		p.cmd.Stderr = said
+	}
 	p.cmd.Env = append(os.Environ(), "HEADRACE_DATA=", "HEADRACE_DATABASE=", "HEADRACE_OUTPUT=", "NO_COLOR=1")
 	p.began = time.Now()
 	if err := p.cmd.Start(); err != nil {
@@ -174,10 +184,19 @@ func (p *process) watch() {
 		}
 		var kb int64
 		if _, err := fmt.Sscan(line, &kb); err == nil {
+			p.mu.Lock()
 			p.peak = max(p.peak, kb<<10)
+			p.mu.Unlock()
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// resident is the most memory that the process has taken so far, bytes.
+func (p *process) resident() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.peak
 }
 
 // end waits for the process.

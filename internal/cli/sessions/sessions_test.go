@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -80,7 +82,8 @@ func TestSessionsOnPostgres(t *testing.T) {
 }
 
 func params(dir string, setup func(*testscript.Env) error) testscript.Params {
-	return testscript.Params{Dir: dir, Setup: setup, Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "sized": sized, "serve": serve, "stop": stop}}
+	return testscript.Params{Dir: dir, Setup: setup, Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "sized": sized, "serve": serve, "stop": stop,
+		"capture": capture, "until": until}}
 }
 
 // code runs a program that must end with an exit code: code 4 headrace import ...
@@ -101,6 +104,36 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// capture sets a variable to what a pattern finds in the last standard output: capture NAME PATTERN, with one group.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME PATTERN")
+	}
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	found := pattern.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("nothing like %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// until runs a program again and again until its output holds what a pattern wants: until PATTERN program args...
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN program args...")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(20 * time.Millisecond) {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("within a minute nothing like %s", args[0])
 }
 
 // sized writes a file by repeating a line: sized FILE TIMES HEADER LINE; % in the line is its number.
