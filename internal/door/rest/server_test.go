@@ -33,7 +33,7 @@ const password = "a long enough password 1"
 
 // fixture is a server over a store of its own, with a few routes that do what the tests need.
 type fixture struct {
-	*testing.T
+	testing.TB
 	*httptest.Server
 	db       *record.DB
 	access   *access.Service
@@ -73,7 +73,7 @@ func routes(http.Handler) []wire.Route {
 	}
 }
 
-func newFixture(t *testing.T, limits rest.Limits) *fixture {
+func newFixture(t testing.TB, limits rest.Limits) *fixture {
 	t.Helper()
 	ctx := context.Background()
 	store, err := sqlstore.Open(ctx, sqlstore.Config{Path: filepath.Join(t.TempDir(), "test.db")})
@@ -85,7 +85,7 @@ func newFixture(t *testing.T, limits rest.Limits) *fixture {
 			t.Error(err)
 		}
 	})
-	f := &fixture{T: t, access: access.New(nil), stopping: make(chan struct{})}
+	f := &fixture{TB: t, access: access.New(nil), stopping: make(chan struct{})}
 	f.db, err = record.Open(ctx, store, record.Config{Tables: slices.Concat(importset.Tables(), access.Tables()), Hooks: []record.Hook{f.access}, Guard: f.access})
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func tables() []record.Table {
 }
 
 // desk is a world with a note that everybody may read and loaders may write, and one that is for admin alone.
-func desk(t *testing.T, store record.Store) (w *resttest.World, open, shut string) {
+func desk(t testing.TB, store record.Store) (w *resttest.World, open, shut string) {
 	w = resttest.New(t, store, tables(), nil, func(d wire.Deps, _ http.Handler) []wire.Route { return attachment.Routes(d) })
 	open, shut = w.Insert("u_note", "u_text", "open"), w.Insert("u_note", "u_text", "shut")
 	w.Insert("sys_security_acl", "name", "u_note", "operation", "read", "condition", "u_text=open")
@@ -47,7 +47,7 @@ func desk(t *testing.T, store record.Store) (w *resttest.World, open, shut strin
 	return w, open, shut
 }
 
-func result(t *testing.T, a resttest.Answer) map[string]string {
+func result(t testing.TB, a resttest.Answer) map[string]string {
 	t.Helper()
 	var out struct{ Result map[string]string }
 	a.JSON(t, &out)

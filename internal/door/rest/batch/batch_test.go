@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { stores.Main(m) }
 
-func world(t *testing.T, store record.Store) *resttest.World {
+func world(t testing.TB, store record.Store) *resttest.World {
 	notes := record.Table{Name: "u_note", Fields: []record.Field{{Name: "u_text", Type: record.String}}}
 	large := wire.Route{Method: http.MethodGet, Pattern: "/api/now/large", OwnForm: true, Handler: func(*wire.Request) (*wire.Answer, error) {
 		return &wire.Answer{ContentType: "text/plain", Stream: func(w io.Writer) error {

@@ -24,7 +24,7 @@ var (
 	two = strings.Repeat("2", 32)
 )
 
-func world(t *testing.T, store record.Store) *resttest.World {
+func world(t testing.TB, store record.Store) *resttest.World {
 	text := func(name, label string) record.Field {
 		return record.Field{Name: name, Label: label, Type: record.String}
 	}

@@ -27,7 +27,7 @@ var people = record.Table{Name: "u_person", Label: "Person", Fields: []record.Fi
 	{Name: "u_born", Label: "Born", Type: record.Date}}}
 
 // feed is a world in which u_feed goes into u_person by u_number.
-func feed(t *testing.T, store record.Store) *resttest.World {
+func feed(t testing.TB, store record.Store) *resttest.World {
 	w := resttest.New(t, store, []record.Table{people}, []format.Format{csv.Format{}}, func(d wire.Deps, _ http.Handler) []wire.Route { return door.Routes(d) })
 	m := w.Insert(importset.MapTable, "name", "People", "source_table", "u_feed", "target_table", "u_person")
 	for _, e := range [][2]string{{"u_number", "Number"}, {"u_name", "name"}, {"u_born", "born"}} {

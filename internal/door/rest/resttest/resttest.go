@@ -28,7 +28,7 @@ func Each(t *testing.T, test func(t *testing.T, store record.Store)) {
 // World is a server with the users admin, loader (role import_transformer) and guest (no role), whose passwords are
 // their names.
 type World struct {
-	T       *testing.T
+	T       testing.TB
 	URL     string
 	DB      *record.DB
 	Imports *importset.Service
@@ -38,7 +38,7 @@ type World struct {
 type Routes func(d wire.Deps, inside http.Handler) []wire.Route
 
 // New makes a World over a store with tables beside those of the product.
-func New(t *testing.T, store record.Store, tables []record.Table, formats []format.Format, routes Routes) *World {
+func New(t testing.TB, store record.Store, tables []record.Table, formats []format.Format, routes Routes) *World {
 	t.Helper()
 	who := access.New(nil)
 	db, err := record.Open(t.Context(), store, record.Config{Tables: append(importset.Tables(), access.Tables()...), Hooks: []record.Hook{who}, Guard: who})
@@ -75,6 +75,13 @@ func New(t *testing.T, store record.Store, tables []record.Table, formats []form
 	t.Cleanup(server.Close)
 	w.URL = server.URL
 	return w
+}
+
+// For gives the same World for another test, such as one run of a fuzz target.
+func (w *World) For(t testing.TB) *World {
+	other := *w
+	other.T = t
+	return &other
 }
 
 // Insert makes a record and gives its id.
@@ -148,7 +155,7 @@ func (w *World) Call(user, line string, body any, headers ...string) Answer {
 }
 
 // JSON reads the answer's body.
-func (a Answer) JSON(t *testing.T, into any) {
+func (a Answer) JSON(t testing.TB, into any) {
 	t.Helper()
 	if err := json.Unmarshal(a.Body, into); err != nil {
 		t.Fatalf("%v: %s", err, a.Body)

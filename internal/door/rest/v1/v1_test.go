@@ -31,7 +31,7 @@ import (
 
 // fixture is the API over a store of its own. Every answer is held to the description that the API serves.
 type fixture struct {
-	*testing.T
+	testing.TB
 	url      string
 	db       *record.DB
 	imports  *importset.Service
@@ -55,9 +55,9 @@ func caller(r *http.Request) *v1.Caller {
 	}}
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{T: t, spool: t.TempDir(), work: importset.NewBackground(2), stopping: make(chan struct{})}
+	f := &fixture{TB: t, spool: t.TempDir(), work: importset.NewBackground(2), stopping: make(chan struct{})}
 	store, err := sqlstore.Open(context.Background(), sqlstore.Config{Path: filepath.Join(t.TempDir(), "test.db")})
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +74,23 @@ func newFixture(t *testing.T) *fixture {
 	f.imports = importset.New(f.db)
 	f.serve(0)
 	return f
+}
+
+// on gives the same fixture for another test.
+func (f *fixture) on(t testing.TB) *fixture {
+	other := *f
+	other.TB = t
+	return &other
+}
+
+// spooled lists the uploads in the spool.
+func (f *fixture) spooled() []string {
+	f.Helper()
+	left, err := filepath.Glob(filepath.Join(f.spool, "uploads", "*"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	return left
 }
 
 func (f *fixture) serve(maxUpload int64) {
@@ -111,7 +128,7 @@ type response struct {
 	body []byte
 }
 
-func (r *response) field(t *testing.T, path ...string) any {
+func (r *response) field(t testing.TB, path ...string) any {
 	t.Helper()
 	var v any
 	if err := json.Unmarshal(r.body, &v); err != nil {
@@ -360,10 +377,10 @@ func (f *fixture) pages(path, key string) []float64 {
 			at += "&cursor=" + url.QueryEscape(cursor)
 		}
 		page := f.get(200, at)
-		for _, item := range page.field(f.T, "items").([]any) {
+		for _, item := range page.field(f, "items").([]any) {
 			out = append(out, item.(map[string]any)[key].(float64))
 		}
-		next, more := page.field(f.T, "next").(string)
+		next, more := page.field(f, "next").(string)
 		if !more {
 			return out
 		}
