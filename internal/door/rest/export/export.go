@@ -29,7 +29,10 @@ const (
 // Routes lists the operations. tables answers calls of the Table API on behalf of the identity in their context.
 func Routes(d wire.Deps, tables http.Handler) []wire.Route {
 	a := &api{deps: d, tables: tables}
-	return []wire.Route{{Method: http.MethodGet, Pattern: "/{page}", Handler: a.export, OwnForm: true}}
+	return []wire.Route{
+		{Method: http.MethodGet, Pattern: "/{page}", Handler: a.export, OwnForm: true},
+		{Method: http.MethodPost, Pattern: "/{page}", Handler: a.write, OwnForm: true},
+	}
 }
 
 type api struct {
@@ -46,8 +49,8 @@ type kind struct {
 var kinds = map[string]kind{
 	"CSV":    {"glide.csv.export.limit", (*api).csv},
 	"XML":    {"glide.xml.export.limit", (*api).xml},
-	"JSON":   {"glide.json.export.limit", (*api).json},
-	"JSONv2": {"glide.json.export.limit", (*api).json},
+	"JSON":   {jsonLimit, (*api).json},
+	"JSONv2": {jsonLimit, (*api).json},
 	"EXCEL":  {"glide.excel.export.limit", (*api).workbook},
 	"XLS":    {"glide.excel.export.limit", (*api).workbook},
 	"XLSX":   {"glide.xlsx.export.limit", (*api).workbook},
@@ -63,20 +66,29 @@ type job struct {
 	list  bool // asked for as a list
 }
 
-// export finds out what is asked for in which form.
+// export answers with what is asked for.
 func (a *api) export(r *wire.Request) (*wire.Answer, error) {
+	e, k, err := a.job(r)
+	if err != nil {
+		return nil, err
+	}
+	return k.write(a, e)
+}
+
+// job finds out what is asked for in which form.
+func (a *api) job(r *wire.Request) (*job, kind, error) {
 	name, is := strings.CutSuffix(r.Params["page"], ".do")
 	if !is {
-		return nil, wire.NoSuchResource()
+		return nil, kind{}, wire.NoSuchResource()
 	}
 	name, list := strings.CutSuffix(name, "_list")
 	k, ok := kindOf(r)
 	if !ok {
-		return nil, &wire.Error{Status: http.StatusBadRequest, Message: "Unsupported export", Detail: "say one of CSV, XML, JSON, JSONv2, XLSX in the address"}
+		return nil, kind{}, &wire.Error{Status: http.StatusBadRequest, Message: "Unsupported export", Detail: "say one of CSV, XML, JSON, JSONv2, XLSX in the address"}
 	}
 	t, err := r.Table(name)
 	if err != nil {
-		return nil, err
+		return nil, kind{}, err
 	}
 	e := &job{Request: r, api: a, table: t, query: r.Param("sysparm_query"), list: list}
 	for _, p := range []string{"sys_id", "sysparm_sys_id"} {
@@ -87,10 +99,8 @@ func (a *api) export(r *wire.Request) (*wire.Answer, error) {
 	if by := r.Param("sysparm_orderby"); by != "" {
 		e.query = strings.TrimPrefix(e.query+"^ORDERBY"+by, "^")
 	}
-	if e.limit, err = a.limit(r, k); err != nil {
-		return nil, err
-	}
-	return k.write(a, e)
+	e.limit, err = a.limit(r, k)
+	return e, k, err
 }
 
 // kindOf finds the bare parameter that names the form, wherever it stands.
@@ -173,16 +183,10 @@ func (e *job) page(fields []string, from, limit int) ([]row, error) {
 	ask := url.Values{"sysparm_query": {e.query}, "sysparm_display_value": {"all"}, "sysparm_exclude_reference_link": {"true"},
 		"sysparm_no_count": {"true"}, "sysparm_suppress_pagination_header": {"true"}, "sysparm_fields": {strings.Join(fields, ",")},
 		"sysparm_limit": {strconv.Itoa(limit)}, "sysparm_offset": {strconv.Itoa(from)}}
-	r, err := http.NewRequestWithContext(e.Context(), http.MethodGet, "/api/now/table/"+e.table.Name+"?"+ask.Encode(), http.NoBody)
+	w, err := e.ask(http.MethodGet, "/api/now/table/"+e.table.Name+"?"+ask.Encode(), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
-	r.Host, r.RemoteAddr, r.TLS = e.Host, e.RemoteAddr, e.TLS
-	for _, name := range []string{"Authorization", "Cookie", "X-Sn-Apikey"} {
-		r.Header[name] = e.Header.Values(name)
-	}
-	w := &recorder{header: http.Header{}, code: http.StatusOK}
-	e.api.tables.ServeHTTP(w, r)
 	var body struct {
 		Result []row `json:"result"`
 		Error  struct{ Message, Detail string }
@@ -194,6 +198,22 @@ func (e *job) page(fields []string, from, limit int) ([]row, error) {
 		return nil, &wire.Error{Status: w.code, Message: body.Error.Message, Detail: body.Error.Detail}
 	}
 	return body.Result, nil
+}
+
+// ask calls the Table API on behalf of the caller.
+func (e *job) ask(method, path string, body io.Reader) (*recorder, error) {
+	r, err := http.NewRequestWithContext(e.Context(), method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	r.Host, r.RemoteAddr, r.TLS = e.Host, e.RemoteAddr, e.TLS
+	r.Header.Set("Content-Type", "application/json")
+	for _, name := range []string{"Authorization", "Cookie", "X-Sn-Apikey"} {
+		r.Header[name] = e.Header.Values(name)
+	}
+	w := &recorder{header: http.Header{}, code: http.StatusOK}
+	e.api.tables.ServeHTTP(w, r)
+	return w, nil
 }
 
 // recorder keeps an answer.

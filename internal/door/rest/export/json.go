@@ -9,6 +9,11 @@ import (
 	"headrace/internal/door/rest/wire"
 )
 
+const (
+	jsonType  = "application/json;charset=UTF-8"
+	jsonLimit = "glide.json.export.limit" // the property that bounds it
+)
+
 // json writes the records as the platform's JSONv2 does: flat, every value a text, each with its status.
 func (a *api) json(e *job) (*wire.Answer, error) {
 	fields, line := e.table.Names(), writeRecord
@@ -17,14 +22,14 @@ func (a *api) json(e *job) (*wire.Answer, error) {
 	case "getKeys":
 		fields, line = []string{record.SysID}, writeKey
 	default:
-		return nil, &wire.Error{Status: 400, Message: "Unsupported action " + action, Detail: "records are read here, and written by the Table API"}
+		return nil, &wire.Error{Status: 400, Message: "Unsupported action " + action, Detail: "a GET reads; send it by POST"}
 	}
 	rows, err := begin(e.rows(fields))
 	if err != nil {
 		return nil, err
 	}
 	shown := e.Param("displayvalue")
-	return &wire.Answer{ContentType: "application/json;charset=UTF-8", Stream: func(w io.Writer) error {
+	return &wire.Answer{ContentType: jsonType, Stream: func(w io.Writer) error {
 		out := bufio.NewWriter(w)
 		out.WriteString(`{"records":[`)
 		var buf []byte

@@ -66,6 +66,12 @@ func (r *Request) Records() ([]Object, error) {
 	return records, unreadable(err)
 }
 
+// Objects reads a list of objects, or one: the value of a nested member.
+func Objects(text string) ([]Object, error) {
+	records, err := jsonRecords([]byte(text))
+	return records, unreadable(err)
+}
+
 // unreadable says a parser's error in the platform's words.
 func unreadable(err error) error {
 	var own *Error
