@@ -251,6 +251,26 @@ func (c *call) ended(job *importset.Job, n *notes) (*reply, error) {
 	return &reply{header: located("%s/runs/%d", Prefix, run.Number), body: out}, nil
 }
 
+// toItsEnd does what a caller who leaves must not end half-way. A server that stops does: what is left is done when it
+// is asked for again.
+func (c *call) toItsEnd(do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(c.Context(), slotWait)
+	defer cancel()
+	job, err := c.api.Work.Start(ctx, func(ctx context.Context, _ func(*importset.Run)) (*importset.Run, error) { return nil, do(ctx) })
+	if err != nil {
+		return err
+	}
+	select {
+	case <-job.Done():
+	case <-c.Context().Done():
+		return c.Context().Err()
+	}
+	if _, err = job.Result(); fault.KindOf(err) == fault.Canceled {
+		return fault.Wrap(fault.Unavailable, err, "the server is stopping; a part is done").WithHint("ask again: that does the rest")
+	}
+	return err
+}
+
 func located(format string, args ...any) http.Header {
 	return http.Header{"Location": {fmt.Sprintf(format, args...)}}
 }

@@ -243,8 +243,11 @@ func (a *API) undo(c *call) (*reply, error) {
 		return nil, err
 	}
 	dry, _ := c.body["dry_run"].(bool)
-	// Who leaves does not end an undo half-way.
-	report, err := a.Imports.Undo(context.WithoutCancel(c.Context()), importset.UndoRequest{Run: number, DryRun: dry, Actor: c.actor()})
+	report, actor := (*importset.UndoReport)(nil), c.actor()
+	err := c.toItsEnd(func(ctx context.Context) (err error) {
+		report, err = a.Imports.Undo(ctx, importset.UndoRequest{Run: number, DryRun: dry, Actor: actor})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +273,12 @@ func (a *API) retry(c *call) (*reply, error) {
 	if err := c.mayFill(targets(defs)...); err != nil {
 		return nil, err
 	}
-	if _, err := a.Imports.Retry(context.WithoutCancel(c.Context()), importset.RetryRequest{Run: number, Maps: defs, Actor: c.actor()}); err != nil {
+	actor := c.actor()
+	err = c.toItsEnd(func(ctx context.Context) error {
+		_, err := a.Imports.Retry(ctx, importset.RetryRequest{Run: number, Maps: defs, Actor: actor})
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	run, err := a.run(c.Context(), number)

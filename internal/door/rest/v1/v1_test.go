@@ -26,7 +26,7 @@ import (
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/v1"
 	"headrace/internal/flow/importset"
-	"headrace/internal/store/sqlstore"
+	"headrace/internal/store/storetest/stores"
 )
 
 // fixture is the API over a store of its own. Every answer is held to the description that the API serves.
@@ -58,16 +58,8 @@ func caller(r *http.Request) *v1.Caller {
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{TB: t, spool: t.TempDir(), work: importset.NewBackground(2), stopping: make(chan struct{})}
-	store, err := sqlstore.Open(context.Background(), sqlstore.Config{Path: filepath.Join(t.TempDir(), "test.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	f.db, err = record.Open(context.Background(), store, record.Config{Tables: slices.Concat(importset.Tables(), v1.Tables())})
+	var err error
+	f.db, err = record.Open(context.Background(), stores.Open(t, stores.SQLite(t)), record.Config{Tables: slices.Concat(importset.Tables(), v1.Tables())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -489,29 +481,14 @@ func TestAnUploadThatIsTooLargeLeavesNothing(t *testing.T) {
 	f := newFixture(t)
 	f.serve(1000)
 	f.upload(413, "/imports", "clerk", "big.csv", strings.Repeat("a,b\n", 1000), "into", "u_big", "create", "true")
-	left, err := filepath.Glob(filepath.Join(f.spool, "uploads", "*"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("left in the spool: %v %v", left, err)
+	if left := f.spooled(); len(left) != 0 {
+		t.Errorf("left in the spool: %v", left)
 	}
 }
 
 func TestAHaltedImportIsResumedFromTheSpool(t *testing.T) {
 	f := newFixture(t)
-	block := &blocker{table: "u_halt", reached: make(chan struct{})}
-	store, err := sqlstore.Open(context.Background(), sqlstore.Config{Path: filepath.Join(t.TempDir(), "halt.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if f.db, err = record.Open(context.Background(), store, record.Config{Tables: slices.Concat(importset.Tables(), v1.Tables()), Hooks: []record.Hook{block}}); err != nil {
-		t.Fatal(err)
-	}
-	f.imports = importset.New(f.db)
-	f.serve(0)
+	block := f.blocked("u_halt")
 	f.upload(202, "/imports", "clerk", "servers.csv", servers, "into", "u_halt", "create", "true", "coalesce", "serial")
 	<-block.reached
 	close(f.stopping)
@@ -522,13 +499,67 @@ func TestAHaltedImportIsResumedFromTheSpool(t *testing.T) {
 	}
 	f.post(503, "/runs/1/resume?wait=true", "clerk", "") // a server that stops begins nothing
 	block.passes.Store(true)
-	f.work, f.stopping = importset.NewBackground(2), make(chan struct{})
-	f.serve(0)
+	f.restart()
 	done := f.post(200, "/runs/1/resume?wait=true", "clerk", "")
 	if done.field(t, "state") != "done" || f.count("u_halt") != 3 {
 		t.Errorf("%s", done.body)
 	}
-	if left, err := filepath.Glob(filepath.Join(f.spool, "uploads", "*")); err != nil || len(left) != 0 {
-		t.Errorf("left in the spool: %v %v", left, err)
+	if left := f.spooled(); len(left) != 0 {
+		t.Errorf("left in the spool: %v", left)
 	}
+}
+
+// What a stopping server leaves half done of an undo or a retry is done when it is asked for again.
+func TestAHaltedUndoAndRetryGoOnWhenAskedAgain(t *testing.T) {
+	for _, c := range []struct {
+		act, body string
+		after     int64 // records when it is done
+	}{{"undo", "", 0}, {"retry", `{"map":"name: m\ntargetTable: u_halt\nfields: {serial: {sourceField: serial, coalesce: true}, installed: name}"}`, 3}} {
+		t.Run(c.act, func(t *testing.T) {
+			f := newFixture(t)
+			block := f.blocked("u_halt")
+			block.passes.Store(true)
+			f.post(201, "/tables", "root", `{"name":"u_halt","fields":[{"name":"serial","type":"string"},{"name":"installed","type":"glide_date"}]}`)
+			bad := strings.ReplaceAll(strings.ReplaceAll(servers, "2026-01-03", "tomorrow"), "beta", "2026-01-03")
+			f.upload(200, "/imports?wait=true", "clerk", "servers.csv", bad, "map", "name: m\ntargetTable: u_halt\nfields: {serial: {sourceField: serial, coalesce: true}, installed: installed}")
+			block.passes.Store(false)
+			answered := make(chan *response)
+			go func() {
+				answered <- f.raw("POST", "/runs/1/"+c.act, "clerk", strings.NewReader(c.body), http.Header{"Content-Type": {"application/json"}})
+			}()
+			<-block.reached
+			close(f.stopping)
+			f.work.Stop()
+			if resp := <-answered; resp.StatusCode != 503 || !strings.Contains(string(resp.body), "ask again") {
+				t.Fatalf("%d %s", resp.StatusCode, resp.body)
+			}
+			block.passes.Store(true)
+			f.restart()
+			f.post(200, "/runs/1/"+c.act, "clerk", c.body)
+			if n := f.count("u_halt"); n != c.after {
+				t.Errorf("%d records, want %d", n, c.after)
+			}
+		})
+	}
+}
+
+// restart serves as a server does that has been started again.
+func (f *fixture) restart() {
+	f.Helper()
+	f.work, f.stopping = importset.NewBackground(2), make(chan struct{})
+	f.serve(0)
+}
+
+// blocked opens another store, in which writes on a table are held.
+func (f *fixture) blocked(table string) *blocker {
+	f.Helper()
+	block := &blocker{table: table, reached: make(chan struct{})}
+	var err error
+	f.db, err = record.Open(context.Background(), stores.Open(f, stores.SQLite(f)), record.Config{Tables: slices.Concat(importset.Tables(), v1.Tables()), Hooks: []record.Hook{block}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.imports = importset.New(f.db)
+	f.serve(0)
+	return block
 }
