@@ -38,6 +38,16 @@ func (p *Prepared) Rows(ctx context.Context, tx Tx) iter.Seq2[[]Value, error] {
 	}
 }
 
+// Select reads what the session's actor may read, as Session.Select does, within the transaction: with what was written in
+// it, and without a second one.
+func (w *Writer) Select(ctx context.Context, q *Query) iter.Seq2[[]Value, error] {
+	p, err := w.session.Prepare(ctx, q)
+	if err != nil {
+		return func(yield func([]Value, error) bool) { yield(nil, err) }
+	}
+	return p.Rows(ctx, w.tx)
+}
+
 // Count answers a query of PrepareCount.
 func (p *Prepared) Count(ctx context.Context, tx Tx) (int64, error) {
 	for row, err := range tx.Select(ctx, p.sight.query) {

@@ -14,10 +14,12 @@ import (
 type joint struct {
 	c    *sql.Conn
 	n    *native
-	tx   *sql.Tx
 	done chan struct{} // closed when it has ended
 	err  error         // how
 }
+
+// beginWriting waits for other processes at once: a transaction that reads first could not write after them.
+const beginWriting = "BEGIN IMMEDIATE"
 
 // writeJointly runs fn in the open joint, or in a new one, and waits for its commit. Who has written queues up again
 // behind those who came meanwhile, so that they join; then it commits. A writer that finds nobody waiting commits at once.
@@ -30,7 +32,7 @@ func (s *sqliteStore) writeJointly(ctx context.Context, fn func(conn) error) err
 	case <-j.done:
 	case <-s.turn:
 		if s.open == j {
-			s.end(j.tx.Commit())
+			s.end(j.n.commit())
 		}
 		s.pass()
 		<-j.done
@@ -56,7 +58,7 @@ func (s *sqliteStore) end(err error) {
 	j := s.open
 	s.open = nil
 	if err != nil {
-		_ = j.tx.Rollback() // what is told is why
+		j.n.rollback() // what is told is why
 	}
 	j.err = err
 	_ = j.c.Close() // back into the pool
@@ -82,18 +84,15 @@ func (s *sqliteStore) join(ctx context.Context, fn func(conn) error) (*joint, er
 
 // lead writes first: a done ctx interrupts the statement that is running.
 func (s *sqliteStore) lead(ctx context.Context, j *joint, fn func(conn) error) error {
-	written, interrupted := false, make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { j.n.interrupt(); close(interrupted) })
+	written, stop := false, j.n.interruptible(ctx)
 	defer func() {
-		if !stop() {
-			<-interrupted // or it could hit the statement of another
-		}
+		stop()
 		if !written { // fn failed or panicked, and nothing else is in it
-			_ = j.tx.Rollback()
+			j.n.rollback()
 			s.end(nil)
 		}
 	}()
-	if err := run(ctx, j, fn); err != nil {
+	if err := lend(ctx, j.c, j.n, fn); err != nil {
 		return err
 	}
 	written = true
@@ -106,8 +105,8 @@ func (s *sqliteStore) begin(ctx context.Context) (*joint, error) {
 		return nil, err
 	}
 	j := &joint{c: c, done: make(chan struct{})}
-	if j.n, err = s.nativeOf(c); err == nil {
-		j.tx, err = c.BeginTx(context.WithoutCancel(ctx), nil)
+	if j.n, err = nativeOf(c); err == nil {
+		_, err = j.n.exec(beginWriting, nil)
 	}
 	if err != nil {
 		_ = c.Close()
@@ -136,7 +135,7 @@ func (s *sqliteStore) follow(ctx context.Context, j *joint, fn func(conn) error)
 			s.end(errors.Join(err, back))
 		}
 	}()
-	if err := run(ctx, j, fn); err != nil {
+	if err := lend(ctx, j.c, j.n, fn); err != nil {
 		return err
 	}
 	if _, err := j.n.exec("RELEASE SAVEPOINT hr_joint", nil); err != nil {
@@ -144,13 +143,6 @@ func (s *sqliteStore) follow(ctx context.Context, j *joint, fn func(conn) error)
 	}
 	written = true
 	return nil
-}
-
-func run(ctx context.Context, j *joint, fn func(conn) error) error {
-	if err := fn(&sqliteConn{n: j.n, tx: j.tx}); err != nil {
-		return err
-	}
-	return ctx.Err()
 }
 
 // write sets how far a commit waits for the disk, which SQLite takes between transactions only, when the statement is
@@ -164,7 +156,7 @@ func (s *sqliteStore) write(ctx context.Context, durability record.Durability, f
 	}
 	defer s.pass()
 	if s.open != nil {
-		s.end(s.open.tx.Commit())
+		s.end(s.open.n.commit())
 	}
 	c, err := s.writer.Conn(ctx)
 	if err != nil {
@@ -176,5 +168,5 @@ func (s *sqliteStore) write(ctx context.Context, durability record.Durability, f
 		return err
 	}
 	defer c.ExecContext(after, "PRAGMA synchronous = FULL")
-	return s.transact(ctx, c, fn)
+	return transact(ctx, c, beginWriting, fn)
 }

@@ -8,6 +8,7 @@ package sqlstore
 import "C"
 
 import (
+	"context"
 	"database/sql/driver"
 	"fmt"
 	"slices"
@@ -116,7 +117,32 @@ func (n *native) close() {
 	clear(n.ready)
 }
 
-func (n *native) interrupt() { C.hr_interrupt(n.db) }
+// interruptible interrupts what the connection does when ctx is done, until stop is called. Nothing is interrupted after
+// stop has returned: it could hit the statement of another.
+func (n *native) interruptible(ctx context.Context) (stop func()) {
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	interrupted := make(chan struct{})
+	undo := context.AfterFunc(ctx, func() { C.hr_interrupt(n.db); close(interrupted) })
+	return func() {
+		if !undo() {
+			<-interrupted
+		}
+	}
+}
+
+// commit ends the transaction, one way or the other.
+func (n *native) commit() error {
+	_, err := n.exec("COMMIT", nil)
+	if err != nil {
+		n.rollback()
+	}
+	return err
+}
+
+// rollback ends the transaction. It fails only where SQLite has rolled back already.
+func (n *native) rollback() { _, _ = n.exec("ROLLBACK", nil) }
 
 // failure reads the connection's last error.
 func (n *native) failure() error {

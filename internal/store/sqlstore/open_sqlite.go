@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,9 +27,6 @@ type sqliteStore struct {
 	readers *sql.DB
 	turn    chan struct{} // who holds what is in it may write
 	open    *joint        // the turn's
-
-	mu      sync.Mutex
-	natives map[*sqlite3.SQLiteConn]*native
 }
 
 const (
@@ -45,7 +41,7 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 	if err := installNative(); err != nil {
 		return nil, err
 	}
-	s := &sqliteStore{path: cfg.Path, busy: cfg.Busy, natives: map[*sqlite3.SQLiteConn]*native{}, turn: make(chan struct{}, 1)}
+	s := &sqliteStore{path: cfg.Path, busy: cfg.Busy, turn: make(chan struct{}, 1)}
 	s.pass()
 	if s.busy == 0 {
 		s.busy = defaultBusy
@@ -111,7 +107,6 @@ func (s *sqliteStore) pool(size int, write bool) *sql.DB {
 		settings.Set("_cache_size", strconv.Itoa(-writerCacheKB))
 		setup = "PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " + strconv.Itoa(checkpointPage) + ";" + setup
 	} else {
-		settings.Set("_txlock", "deferred")
 		settings.Set("_cache_size", strconv.Itoa(-readerCacheKB))
 		setup += "PRAGMA query_only = ON;"
 	}
@@ -132,45 +127,65 @@ func (c *connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	d := sqlite3.SQLiteDriver{ConnectHook: c.prepare}
-	return d.Open(c.dsn)
+	opened, err := d.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := opened.(*sqlite3.SQLiteConn)
+	if !ok {
+		return nil, errors.Join(fault.New(fault.Internal, "a connection of the unknown kind %T", opened), opened.Close())
+	}
+	n, err := newNative(conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &connection{conn, n}, nil
 }
 
 func (c *connector) prepare(conn *sqlite3.SQLiteConn) error {
 	if _, err := conn.Exec(c.setup, nil); err != nil {
 		return err
 	}
-	if err := conn.RegisterAggregator("hr_sum", newDecimalSum, true); err != nil {
-		return err
-	}
-	n, err := newNative(conn)
-	if err != nil {
-		return err
-	}
-	c.s.mu.Lock()
-	c.s.natives[conn] = n
-	c.s.mu.Unlock()
-	return nil
+	return conn.RegisterAggregator("hr_sum", newDecimalSum, true)
 }
 
-func (s *sqliteStore) close() error {
-	s.mu.Lock()
-	for _, n := range s.natives {
-		n.close()
-	}
-	clear(s.natives)
-	s.mu.Unlock()
-	return errors.Join(s.readers.Close(), s.writer.Close())
+// close ends both pools. Their connections end with them.
+func (s *sqliteStore) close() error { return errors.Join(s.readers.Close(), s.writer.Close()) }
+
+// connection is the Go driver's connection and ours beside it. It leaves transactions to us: the driver would compile
+// BEGIN and COMMIT each time, and database/sql start a goroutine for each transaction, which is most of what a small one
+// costs.
+type connection struct {
+	*sqlite3.SQLiteConn
+	n *native
 }
 
-func (s *sqliteStore) nativeOf(c *sql.Conn) (n *native, err error) {
+// BeginTx gives database/sql a part in the transaction that is open; how it ends is not for it to say.
+func (c *connection) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	return part{}, nil
+}
+
+// Close ends the connection.
+func (c *connection) Close() error {
+	c.n.close()
+	return c.SQLiteConn.Close()
+}
+
+type part struct{}
+
+// Commit leaves it to the transaction.
+func (part) Commit() error { return nil }
+
+// Rollback leaves it to the transaction.
+func (part) Rollback() error { return nil }
+
+func nativeOf(c *sql.Conn) (n *native, err error) {
 	err = c.Raw(func(raw any) error {
-		conn, ok := raw.(*sqlite3.SQLiteConn)
+		conn, ok := raw.(*connection)
 		if !ok {
 			return fault.New(fault.Internal, "a connection of the unknown kind %T", raw)
 		}
-		s.mu.Lock()
-		n = s.natives[conn]
-		s.mu.Unlock()
+		n = conn.n
 		return nil
 	})
 	return n, err
@@ -182,51 +197,67 @@ func (s *sqliteStore) read(ctx context.Context, fn func(conn) error) error {
 		return err
 	}
 	defer c.Close()
-	return s.transact(ctx, c, fn)
+	return transact(ctx, c, "BEGIN", fn)
 }
 
 // transact lends the connection in a transaction. database/sql is kept from watching ctx, which would roll back under our
 // feet; instead a done ctx interrupts the statement that is running, and none is begun.
-func (s *sqliteStore) transact(ctx context.Context, c *sql.Conn, fn func(conn) error) error {
-	n, err := s.nativeOf(c)
+func transact(ctx context.Context, c *sql.Conn, begin string, fn func(conn) error) error {
+	n, err := nativeOf(c)
 	if err != nil {
 		return err
 	}
-	tx, err := c.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
+	if _, err := n.exec(begin, nil); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, n.interrupt)
-	done := false
+	done, stop := false, n.interruptible(ctx)
 	defer func() {
 		if !done {
 			stop()
-			tx.Rollback() // fn failed or panicked, which is what is told
+			n.rollback() // fn failed or panicked, which is what is told
 		}
 	}()
-	if err := fn(&sqliteConn{n: n, tx: tx}); err != nil {
+	if err := lend(ctx, c, n, fn); err != nil {
 		return err
 	}
 	stop()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	done = true
-	if err := tx.Commit(); err != nil {
-		tx.Rollback()
+	return n.commit()
+}
+
+// lend runs fn in the open transaction.
+func lend(ctx context.Context, c *sql.Conn, n *native, fn func(conn) error) error {
+	lent := &sqliteConn{n: n, c: c}
+	defer lent.end()
+	if err := fn(lent); err != nil {
 		return err
 	}
-	return nil
+	return ctx.Err()
 }
 
 // sqliteConn is a conn.
 type sqliteConn struct {
 	n  *native
-	tx *sql.Tx
+	c  *sql.Conn
+	tx *sql.Tx // when somebody asked for it
 }
 
-func (c *sqliteConn) sqlTx() *sql.Tx { return c.tx }
-func (c *sqliteConn) pgxTx() pgx.Tx  { return nil }
+// sqlTx takes database/sql into the transaction; nil when the connection is gone.
+func (c *sqliteConn) sqlTx() *sql.Tx {
+	if c.tx == nil {
+		c.tx, _ = c.c.BeginTx(context.Background(), nil)
+	}
+	return c.tx
+}
+
+// end lets go of what sqlTx gave, so that no row or statement of it is open when the transaction ends.
+func (c *sqliteConn) end() {
+	if c.tx != nil {
+		_ = c.tx.Commit() // does nothing; who has ended it before should not have
+	}
+}
+
+func (c *sqliteConn) pgxTx() pgx.Tx { return nil }
 
 // lockShape has nothing to do: there is one writer.
 func (c *sqliteConn) lockShape(context.Context) error { return nil }

@@ -20,6 +20,22 @@ type rows struct {
 
 func newRows(p *plan) *rows { return &rows{plan: p} }
 
+// reader is a session, or a writer in its transaction.
+type reader interface {
+	Select(ctx context.Context, q *record.Query) iter.Seq2[[]record.Value, error]
+}
+
+// readOne takes the record with that id, if there is one. Tables without ids have none.
+func (o *rows) readOne(ctx context.Context, from reader, id string) error {
+	o.single = true
+	if o.plan.id < 0 {
+		return nil
+	}
+	o.expect(1)
+	keys := &record.Keys{Fields: []string{record.SysID}, Fold: []bool{false}, Tuples: []record.Value{record.Text(id)}}
+	return o.read(from.Select(ctx, &record.Query{Table: o.plan.table, Fields: o.plan.selected, Keys: keys}))
+}
+
 func (o *rows) len() int { return o.count }
 
 // expect makes room for n records.

@@ -129,17 +129,26 @@ func (a *api) get(r *wire.Request) (*wire.Answer, error) {
 
 // one reads one record, or none.
 func (a *api) one(r *wire.Request, t *record.Table, id string) (*rows, error) {
-	p := newPlan(r, t, a.deps)
-	out := newRows(p)
-	out.single = true
-	if t.Field(record.SysID) == nil {
-		return out, nil
-	}
-	keys := &record.Keys{Fields: []string{record.SysID}, Fold: []bool{false}, Tuples: []record.Value{record.Text(id)}}
-	if err := out.read(r.Session.Select(r.Context(), &record.Query{Table: t, Fields: p.selected, Keys: keys})); err != nil {
+	out := newRows(newPlan(r, t, a.deps))
+	if err := out.readOne(r.Context(), r.Session, id); err != nil {
 		return nil, err
 	}
 	return out, out.complete(r.Context(), r.Session)
+}
+
+// write changes one record and reads it for the answer in the same transaction: nobody comes between, and there is no
+// second one to pay for.
+func (a *api) write(r *wire.Request, t *record.Table, do func(*record.Writer) (*record.Record, error)) (out *rows, id string, err error) {
+	p := newPlan(r, t, a.deps)
+	err = r.Session.Write(r.Context(), func(w *record.Writer) error {
+		written, err := do(w)
+		if err != nil {
+			return err
+		}
+		out, id = newRows(p), written.ID()
+		return out.readOne(r.Context(), w, id)
+	})
+	return out, id, err
 }
 
 // create answers POST /table/{table}.
@@ -148,16 +157,15 @@ func (a *api) create(r *wire.Request) (*wire.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := r.Session.Insert(r.Context(), t, in.values)
+	out, id, err := a.write(r, t, func(w *record.Writer) (*record.Record, error) { return w.Insert(r.Context(), t, in.values) })
 	if err != nil {
 		return nil, writeError(err, "insert", t, in.display(t))
 	}
-	out, err := a.one(r, t, made.ID())
-	if err != nil {
+	if err := out.complete(r.Context(), r.Session); err != nil {
 		return nil, err
 	}
 	header := in.header()
-	header["Location"] = []string{r.API() + "/table/" + t.Name + "/" + made.ID()}
+	header["Location"] = []string{r.API() + "/table/" + t.Name + "/" + id}
 	return &wire.Answer{Status: http.StatusCreated, Header: header, Result: out}, nil
 }
 
@@ -172,16 +180,20 @@ func (a *api) update(r *wire.Request) (*wire.Answer, error) {
 		return nil, err
 	}
 	id := r.Params["id"]
+	var out *rows
 	for range patience {
-		if _, _, err = r.Session.Update(r.Context(), t, id, in.values); !errors.Is(err, record.ErrStale) {
+		out, _, err = a.write(r, t, func(w *record.Writer) (*record.Record, error) {
+			written, _, err := w.Update(r.Context(), t, id, in.values)
+			return written, err
+		})
+		if !errors.Is(err, record.ErrStale) {
 			break
 		}
 	}
 	if err != nil {
 		return nil, writeError(err, "update", t, in.display(t))
 	}
-	out, err := a.one(r, t, id)
-	if err != nil {
+	if err := out.complete(r.Context(), r.Session); err != nil {
 		return nil, err
 	}
 	return &wire.Answer{Header: in.header(), Result: out}, nil
