@@ -16,7 +16,12 @@ func (s *Service) Records(ctx context.Context, actor record.Actor, t *record.Tab
 	if err != nil || book == nil {
 		return record.Permit{Denied: true}, err
 	}
-	return s.permit(m, t, book.records(m, t, a))
+	permit, err := s.permit(m, t, book.records(m, t, a))
+	if err != nil || permit.Denied || t.Name != record.JournalTable || a != record.Read || m.roles[AdminRole] {
+		return permit, err
+	}
+	entries, err := s.entries(ctx, actor)
+	return permit.And(entries), err
 }
 
 // Fields makes Service a record.Guard: which fields of t are restricted for the actor, and where.
