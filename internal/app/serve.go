@@ -234,7 +234,7 @@ func (s *serving) tend(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		if err := s.own.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(s.own.Sweep(ctx), attachment.Sweep(ctx, s.DB)); err != nil && ctx.Err() == nil {
 			s.own.Log.WarnContext(ctx, "sweeping up", "error", err)
 		}
 		select {

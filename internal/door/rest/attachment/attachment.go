@@ -10,8 +10,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
@@ -43,10 +41,8 @@ func Routes(d wire.Deps) []wire.Route {
 }
 
 type api struct {
-	deps  wire.Deps
-	most  int64
-	mu    sync.Mutex
-	swept time.Time // when uploads that never ended were last looked for
+	deps wire.Deps
+	most int64
 }
 
 func (a *api) files() *record.Table { return a.deps.DB.Catalog().Table(Table) }
@@ -149,7 +145,6 @@ func (a *api) keep(r *wire.Request, in incoming, body reader, length int64) (*wi
 	if err := a.may(r, in.table, in.id, record.Write); err != nil {
 		return nil, err
 	}
-	a.sweep(r.Context())
 	f, err := a.store(r.Context(), r.Session.Trusted(), in, body, length)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"strconv"
-	"time"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
@@ -28,9 +27,6 @@ const (
 // bounded and nobody waits for a writer long.
 const (
 	chunkBytes = 1 << 20
-	// abandonedAfter is when an upload that has not ended counts as cut off by the death of its server.
-	abandonedAfter = 24 * time.Hour
-	sweepEvery     = time.Hour
 	// mostField is the most bytes of a field of a form.
 	mostField = 4096
 )
@@ -181,53 +177,4 @@ func (c *counter) Write(b []byte) (int, error) {
 	n, err := c.to.Write(b)
 	c.n += int64(n)
 	return n, err
-}
-
-// Remove deletes a file and its pieces in one transaction.
-func Remove(ctx context.Context, db *record.DB, actor record.Actor, id string) error {
-	docs := db.Catalog().Table(DocTable)
-	return db.As(actor).Trusted().Write(ctx, func(w *record.Writer) error {
-		var ids []record.Value
-		for row, err := range w.Tx().Select(ctx, &record.Query{Table: docs, Fields: []string{record.SysID}, Where: equal(Table, id)}) {
-			if err != nil {
-				return err
-			}
-			ids = append(ids, row[0])
-		}
-		if len(ids) > 0 {
-			if _, err := w.Tx().Delete(ctx, docs, ids); err != nil {
-				return err
-			}
-		}
-		return w.Delete(ctx, db.Catalog().Table(Table), id)
-	})
-}
-
-// sweep removes, now and then, what is left of uploads whose server died.
-func (a *api) sweep(ctx context.Context) {
-	now := a.deps.DB.Now()
-	a.mu.Lock()
-	due := now.Sub(a.swept) > sweepEvery
-	if due {
-		a.swept = now
-	}
-	a.mu.Unlock()
-	if !due {
-		return
-	}
-	where := &query.And{Parts: []query.Node{equal("state", statePending),
-		&query.Term{Field: record.SysCreatedOn, Op: query.Less, Values: []string{now.Add(-abandonedAfter).Format(record.DateTimeLayout)}}}}
-	var ids []string
-	for row, err := range a.deps.DB.As(record.System).Select(ctx, &record.Query{Table: a.files(), Fields: []string{record.SysID}, Where: where}) {
-		if err != nil {
-			a.deps.Logger().Warn("unfinished uploads could not be looked for", "error", err)
-			return
-		}
-		ids = append(ids, row[0].Text)
-	}
-	for _, id := range ids {
-		if err := Remove(ctx, a.deps.DB, record.System, id); err != nil {
-			a.deps.Logger().Warn("an unfinished upload could not be removed", "attachment", id, "error", err)
-		}
-	}
 }
