@@ -27,6 +27,7 @@ type Node struct {
 	Line, Column int
 	Form         Form
 	Text         string  // of a scalar: what it says, as it is written where it is a number or a truth value
+	Quoted       bool    // of a scalar: a text, neither number nor truth value
 	Items        []*Node // of a list
 	Pairs        []Pair  // of a map, in the order in which they are written, each key once
 }
@@ -93,9 +94,9 @@ func build(name string, from ast.Node) (*Node, error) {
 	switch v := from.(type) {
 	case *ast.NullNode:
 	case *ast.StringNode:
-		n.Form, n.Text = Scalar, v.Value
+		n.Form, n.Text, n.Quoted = Scalar, v.Value, true
 	case *ast.LiteralNode:
-		n.Form, n.Text = Scalar, v.Value.Value
+		n.Form, n.Text, n.Quoted = Scalar, v.Value.Value, true
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		n.Form, n.Text = Scalar, from.GetToken().Value
 	case *ast.SequenceNode:

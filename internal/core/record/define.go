@@ -12,6 +12,7 @@ import (
 
 // notes is what a transaction has written that somebody must look at before it commits.
 type notes struct {
+	trace     string
 	redefined []string // tables whose definitions were written
 	defining  bool     // by Define itself, which needs no looking at
 	product   bool     // what is defined comes with the product
@@ -36,6 +37,34 @@ func (db *DB) Define(ctx context.Context, actor Actor, dryRun bool, tables ...Ta
 	})
 }
 
+// Define is DB.Define within a transaction: the tables and fields are there when, and only if, it commits, and not before.
+func (w *Writer) Define(ctx context.Context, tables ...Table) error {
+	if err := w.session.mayDefine(ctx); err != nil {
+		return err
+	}
+	next, err := w.session.db.Catalog().With(tables...)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(tables))
+	for i := range tables {
+		names[i] = tables[i].Name
+	}
+	was := w.notes.defining
+	w.notes.defining = true
+	changed, err := w.trusted().describe(ctx, next, next.own(names...), func(*Record) bool { return false })
+	w.notes.defining = was
+	if err != nil || !changed {
+		return err
+	}
+	for _, name := range names {
+		if !slices.Contains(w.notes.redefined, name) {
+			w.notes.redefined = append(w.notes.redefined, name)
+		}
+	}
+	return nil
+}
+
 // shape makes tables and columns, on top of what all processes have defined by now.
 func (db *DB) shape(ctx context.Context, dryRun bool, tables []Table) (*Catalog, []string, error) {
 	if err := db.catchUp(ctx); err != nil {
@@ -56,7 +85,7 @@ var errNothing = errors.New("nothing to remember")
 func (db *DB) remember(ctx context.Context, actor Actor, next *Catalog, describe func(*Writer) (bool, error)) error {
 	now := next.revision
 	err := db.store.Write(ctx, Durable, func(tx Tx) error {
-		w := db.As(actor).Trusted().Quiet().Writer(tx)
+		w := db.As(actor).Trusted().Quiet("definition").Writer(tx)
 		w.notes.defining = true
 		var err error
 		if now, err = w.Bump(ctx, DictionaryTable); err != nil {
