@@ -35,9 +35,9 @@ func TestSecretsAreSealedOnTheirWayIntoTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := session.Quiet().Insert(t.Context(), logins, values("two", "before"))
+	two, err := session.Quiet("test").Insert(t.Context(), logins, values("two", "before"))
 	if err == nil {
-		_, _, err = session.Quiet().Update(t.Context(), logins, two.ID(), values("two", "pass-two"))
+		_, _, err = session.Quiet("test").Update(t.Context(), logins, two.ID(), values("two", "pass-two"))
 	}
 	if err == nil {
 		err = session.Write(t.Context(), func(w *record.Writer) error {

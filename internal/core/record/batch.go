@@ -84,23 +84,27 @@ func (w *Writer) DeleteRows(ctx context.Context, t *Table, olds []*Record) (int,
 		return w.deleteEach(ctx, t, olds)
 	}
 	ids := make([]Value, len(olds))
-	log := w.changeRows(t)
+	changes := make([]*Change, len(olds))
 	for i, r := range olds {
 		ids[i] = Text(r.ID())
-		if err := w.before(ctx, &Change{Operation: Deleted, Old: r, Writer: w.trusted()}); err != nil {
+		changes[i] = &Change{Operation: Deleted, Old: r, Writer: w.trusted()}
+		if err := w.before(ctx, changes[i]); err != nil {
 			return 0, err
 		}
-		addChange(log, t, r.ID(), Deleted, r.Get(SysModCount).Text, everything(r))
 	}
 	n, err := w.tx.Delete(ctx, t, ids)
 	if err != nil {
 		return 0, err
 	}
+	log := w.changeRows(t)
+	for _, r := range olds {
+		addChange(log, t, r.ID(), Deleted, r.Get(SysModCount).Text, everything(r))
+	}
 	if err := w.insertChanges(ctx, log); err != nil {
 		return 0, err
 	}
-	for _, r := range olds {
-		if err := w.after(ctx, &Change{Operation: Deleted, Old: r, Writer: w.trusted()}); err != nil {
+	for _, c := range changes {
+		if err := w.after(ctx, c); err != nil {
 			return 0, err
 		}
 	}
@@ -112,7 +116,18 @@ func (w *Writer) singly(t *Table, rows *Rows) bool {
 	return w.hooked(t) || w.session.guarded() || isDictionary(t) || journals(t, rows)
 }
 
-func (w *Writer) hooked(t *Table) bool { return !w.session.quiet && w.session.db.Hooked(t) }
+func (w *Writer) hooked(t *Table) bool {
+	return slices.ContainsFunc(w.session.db.hooks, func(h Hook) bool { return w.heeds(h) && h.Sees(t) })
+}
+
+// heeds reports whether the session's writes go by the hook.
+func (w *Writer) heeds(h Hook) bool {
+	if w.session.quiet == "" {
+		return true
+	}
+	_, keeper := h.(Keeper)
+	return keeper
+}
 
 // Hooked reports whether a hook wants to see the writes on t.
 func (db *DB) Hooked(t *Table) bool {

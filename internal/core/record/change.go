@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -24,6 +25,7 @@ type Change struct {
 	Old       *Record // nil on insert
 	New       *Record // nil on delete; a Before hook may alter it
 	Writer    *Writer // for further writes in the same transaction
+	Memo      any     // what the hook of the rules keeps between Before and After; other hooks leave it alone
 }
 
 // Hook is how rules take part in writing: in order, around every write, in its transaction.
@@ -34,6 +36,41 @@ type Hook interface {
 	Before(ctx context.Context, c *Change) error
 	// After runs when the record is written; an error undoes the whole transaction.
 	After(ctx context.Context, c *Change) error
+}
+
+// Keeper is a Hook that keeps the product's own records in order, so that quiet writes do not skip it.
+type Keeper interface {
+	Hook
+	Keeps()
+}
+
+// Refresher is a Hook that keeps what it reads of the store. Refresh is called when a write transaction begins, and must
+// be quick where there is nothing to read.
+type Refresher interface {
+	Refresh(ctx context.Context, tx Tx) error
+}
+
+func (db *DB) refresh(ctx context.Context, tx Tx) error {
+	for _, h := range db.hooks {
+		if r, ok := h.(Refresher); ok {
+			if err := r.Refresh(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// AbortError refuses one write on the word of a rule. The transaction may go on, when what the rules of that write did
+// is undone (see Tx.Nest). Doors answer it like something that may not be done; it is wrapped in a fault of kind Denied.
+type AbortError struct{ Rule string }
+
+func (e *AbortError) Error() string { return "aborted by the business rule " + e.Rule }
+
+// Aborted reports whether a rule has refused the write.
+func Aborted(err error) bool {
+	var a *AbortError
+	return errors.As(err, &a)
 }
 
 // ChangeTable is the name of the table of change rows: before-images and audit at once.
@@ -54,6 +91,7 @@ func changeTable() Table {
 			{Name: "at", Label: "At", Type: DateTime},
 			{Name: "mod_count", Label: "Updates after", Type: Integer},
 			{Name: "old", Label: "Old values", Type: JSON},
+			{Name: "quiet", Label: "Without rules", Type: String, Help: "why business rules did not see the write"},
 		},
 		Indexes: []Index{{Fields: []string{"record"}}},
 	}
@@ -64,12 +102,14 @@ var changeFields = []string{"sequence", "record", "operation", "mod_count", "old
 // changeRows starts a block of change rows for one table.
 func (w *Writer) changeRows(t *Table) *Rows {
 	s := w.session
+	trace := w.traced()
 	return &Rows{Fields: changeFields, Shared: []Assignment{
 		{"run", Text(strconv.FormatInt(s.run, 10))},
 		{"table_name", Text(t.Name)},
 		{"actor", Text(s.actor.Name)},
-		{"trace", Value{Text: s.trace, Valid: s.trace != ""}},
+		{"trace", Value{Text: trace, Valid: trace != ""}},
 		{"at", Text(w.now.Format(DateTimeLayout))},
+		{"quiet", Value{Text: s.quiet, Valid: s.quiet != ""}},
 	}}
 }
 

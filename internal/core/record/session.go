@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -26,7 +27,7 @@ type Session struct {
 	actor Actor
 	run   int64
 	trace string
-	quiet bool
+	quiet string
 }
 
 // ForRun gives a session whose change rows belong to an import run.
@@ -35,8 +36,9 @@ func (s Session) ForRun(run int64) Session { s.run = run; return s }
 // WithTrace gives a session whose change rows carry a trace id.
 func (s Session) WithTrace(trace string) Session { s.trace = trace; return s }
 
-// Quiet gives a session whose writes skip hooks. Change rows are written all the same.
-func (s Session) Quiet() Session { s.quiet = true; return s }
+// Quiet gives a session whose writes skip hooks, but for those of a Keeper. why names the suppression, such as
+// "setWorkflow(false)"; the change rows, which are written all the same, keep it.
+func (s Session) Quiet(why string) Session { s.quiet = why; return s }
 
 // Writer changes records within one transaction.
 type Writer struct {
@@ -56,7 +58,10 @@ func (s Session) WriteAs(ctx context.Context, d Durability, fn func(*Writer) err
 	var next *Catalog
 	err := s.db.store.Write(ctx, d, func(tx Tx) error {
 		w := s.Writer(tx)
-		err := fn(w)
+		err := s.db.refresh(ctx, tx)
+		if err == nil {
+			err = fn(w)
+		}
 		if err == nil && len(w.notes.redefined) > 0 {
 			next, err = w.redefine(ctx)
 		}
@@ -86,6 +91,29 @@ func (w *Writer) Tx() Tx { return w.tx }
 
 // Now is the time of the transaction.
 func (w *Writer) Now() time.Time { return w.now }
+
+// Session is the session that the Writer writes for, as far as it can be used outside the transaction too.
+func (w *Writer) Session() Session { return w.session }
+
+// With gives a Writer of another session in the same transaction.
+func (w *Writer) With(s Session) *Writer {
+	return &Writer{session: s, tx: w.tx, now: w.now, notes: w.notes}
+}
+
+// Trace is the id that change rows, events and calls of this transaction have in common: the session's, or one drawn
+// when it is first asked for. Change rows written before that have none.
+func (w *Writer) Trace() string {
+	if w.session.trace != "" {
+		return w.session.trace
+	}
+	if w.notes.trace == "" {
+		w.notes.trace = NewID()
+	}
+	return w.notes.trace
+}
+
+// traced is the trace id as far as there is one.
+func (w *Writer) traced() string { return cmp.Or(w.session.trace, w.notes.trace) }
 
 // Get reads one record by id, fields that the actor may not read being null; a fault of kind NotFound when there is
 // none, or none that he may read.
@@ -433,12 +461,9 @@ func (w *Writer) after(ctx context.Context, c *Change) error {
 }
 
 func (w *Writer) eachHook(c *Change, call func(Hook) error) error {
-	if w.session.quiet {
-		return nil
-	}
 	t := c.table()
 	for _, h := range w.session.db.hooks {
-		if h.Sees(t) {
+		if w.heeds(h) && h.Sees(t) {
 			if err := call(h); err != nil {
 				return err
 			}

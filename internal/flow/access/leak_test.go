@@ -136,7 +136,7 @@ func change(f *fixture) {
 		if row[1] != "ann" || row[2] == "sealed" {
 			values = append(values, assign("note", "other")...)
 		}
-		_, _, err := system.Quiet().Update(f.Context(), f.table("u_case"), row[0], values)
+		_, _, err := system.Quiet("test").Update(f.Context(), f.table("u_case"), row[0], values)
 		f.must(err)
 	}
 	for table, field := range map[string]string{"u_audit_task": "finding", "u_unnamed": "name"} {

@@ -537,7 +537,7 @@ func (p *pass) remember(ctx context.Context, b *block) error {
 func (im *importer) session(k int) record.Session {
 	s := im.db.As(im.req.Actor).ForRun(im.run_.Number)
 	if quietMap(im.req.Maps[k]) {
-		s = s.Quiet()
+		s = s.Quiet("map " + im.req.Maps[k].Name + ": run business rules off")
 	}
 	return s
 }

@@ -98,7 +98,7 @@ func TestBlocksSpeakInJournalsToo(t *testing.T) {
 	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		db := openDB(t, cfg, notes)
 		id := record.NewID()
-		err := db.As(record.System).Quiet().Write(t.Context(), func(w *record.Writer) error {
+		err := db.As(record.System).Quiet("test").Write(t.Context(), func(w *record.Writer) error {
 			ticket := db.Catalog().Table("ticket")
 			rows := &record.Rows{Fields: []string{record.SysID, "name", "comments"}, Values: []record.Value{record.Text(id), record.Text("x"), record.Text("hello")}}
 			if err := w.InsertRows(t.Context(), ticket, rows); err != nil {

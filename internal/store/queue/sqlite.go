@@ -1,0 +1,79 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"headrace/internal/core/record"
+	"headrace/internal/store/sqlstore"
+)
+
+// sqliteEngine is River on the writing connection of SQLite.
+type sqliteEngine struct {
+	*rivers[*sql.Tx]
+	path string
+	life *lock // while started: tells other processes that this one lives
+}
+
+// sqliteDriver is River's, but polls only: its notifications would be rows to write and to poll for.
+type sqliteDriver struct{ *riversqlite.Driver }
+
+// SupportsListener says that there is nothing to listen to.
+func (sqliteDriver) SupportsListener() bool { return false }
+
+// SupportsListenNotify says that there is nobody to notify.
+func (sqliteDriver) SupportsListenNotify() bool { return false }
+
+func newSQLite(q *Queue, pool sqlstore.Pool) (engine, error) {
+	r, err := newRivers[*sql.Tx](q, sqliteDriver{riversqlite.New(pool.SQL)}, "", sqlitePoll)
+	if err != nil {
+		return nil, err
+	}
+	return &sqliteEngine{rivers: r, path: pool.Path}, nil
+}
+
+func (e *sqliteEngine) migrate(ctx context.Context) error {
+	behind, m, err := e.behind(ctx)
+	if err != nil || !behind {
+		return err
+	}
+	return e.q.inOneWrite(ctx, func(tx record.Tx) error {
+		_, err := m.MigrateTx(context.WithoutCancel(ctx), tx.(*sqlstore.Tx).SQL(), "up", nil)
+		return err
+	})
+}
+
+// insert does not let ctx interrupt River's statement: on SQLite that would take back what other writers have in the
+// same transaction.
+func (e *sqliteEngine) insert(ctx context.Context, tx *sqlstore.Tx, jobs []Job) error {
+	return e.insertInto(context.WithoutCancel(ctx), tx.SQL(), jobs)
+}
+
+// start frees what a process left running that died: where nobody else works on the file, everything.
+func (e *sqliteEngine) start(ctx context.Context) error {
+	life, err := takeLock(e.path + "-queue")
+	if err != nil {
+		return err
+	}
+	e.life = life
+	if life != nil {
+		err = e.q.inOneWrite(ctx, func(tx record.Tx) error {
+			_, err := tx.(*sqlstore.Tx).SQL().ExecContext(ctx, "UPDATE river_job SET state = 'available' WHERE state = 'running'")
+			return err
+		})
+	}
+	if err == nil {
+		err = e.startAs(ctx, record.NewID())
+	}
+	if err != nil {
+		e.life.release()
+	}
+	return err
+}
+
+func (e *sqliteEngine) stop(ctx context.Context) error {
+	defer e.life.release()
+	return e.rivers.stop(ctx)
+}
