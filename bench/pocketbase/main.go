@@ -2,17 +2,25 @@
 // bench/asset-table.yaml, indexed by its key. It is a module of its own, so that none of it comes into the product.
 //
 //	pocketbase serve --dir DIR --http ADDRESS
+//
+// With BENCH_SYNCHRONOUS=FULL in the environment its commits wait for the disk; without, they are as PocketBase makes them.
 package main
 
 import (
 	"log"
+	"os"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase"
 	"github.com/pocketbase/pocketbase/core"
 )
 
 func main() {
-	app := pocketbase.NewWithConfig(pocketbase.Config{HideStartBanner: true})
+	config := pocketbase.Config{HideStartBanner: true}
+	if mode := os.Getenv("BENCH_SYNCHRONOUS"); mode != "" {
+		config.DBConnect = func(path string) (*dbx.DB, error) { return connect(path, mode) }
+	}
+	app := pocketbase.NewWithConfig(config)
 	app.OnServe().BindFunc(func(e *core.ServeEvent) error {
 		if err := collection(e.App); err != nil {
 			return err
@@ -39,4 +47,10 @@ func collection(app core.App) error {
 		&core.AutodateField{Name: "created", OnCreate: true}, &core.AutodateField{Name: "updated", OnCreate: true, OnUpdate: true})
 	c.AddIndex("asset_key", true, "asset_tag", "")
 	return app.Save(c)
+}
+
+// connect opens the database with PocketBase's own settings but one.
+func connect(path, synchronous string) (*dbx.DB, error) {
+	return dbx.Open("sqlite", path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)&_pragma=synchronous("+synchronous+
+		")&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)")
 }

@@ -1,8 +1,8 @@
 // Command api measures the Table API against rivals on the same record shape, in turn and in one run: on the embedded
-// store a plain PocketBase, on PostgreSQL a handler written by hand with net/http and pgx. It prints the ratios beside
+// store a plain PocketBase, as it is and with commits as durable as ours, on PostgreSQL a handler written by hand with net/http and pgx. It prints the ratios beside
 // their budgets.
 //
-//	scripts/bench-api [-seconds N] [-n ROUNDS] [-stores sqlite,postgres]
+//	scripts/bench-api [-length 3s] [-n ROUNDS] [-only create] [-stores sqlite,postgres]
 package main
 
 import (
@@ -24,9 +24,10 @@ type settings struct {
 	rounds      int
 	length      time.Duration // of one measurement
 	stores      []string
-	bin         string // the release build
-	pocketbase  string // bench/pocketbase, built
-	handwritten string // bench/handwritten, built
+	only        []string // what to measure; empty is everything
+	bin         string   // the release build
+	pocketbase  string   // bench/pocketbase, built
+	handwritten string   // bench/handwritten, built
 	dir         string
 	database    string // an empty database of a PostgreSQL server
 }
@@ -46,12 +47,13 @@ func main() {
 
 func parse(args []string) (settings, error) {
 	var s settings
-	var stores string
+	var stores, only string
 	flags := flag.NewFlagSet("api", flag.ContinueOnError)
 	flags.IntVar(&s.rows, "rows", 10_000, "records in the table before it is measured")
 	flags.IntVar(&s.rounds, "n", 3, "rounds, the median counts")
 	flags.DurationVar(&s.length, "length", 3*time.Second, "length of one measurement")
 	flags.StringVar(&stores, "stores", "sqlite,postgres", "stores to measure")
+	flags.StringVar(&only, "only", "", "list, create, or both with a comma between: what to measure")
 	flags.StringVar(&s.bin, "bin", "bin/headrace", "the release build")
 	flags.StringVar(&s.pocketbase, "pocketbase", "bin/bench-pocketbase", "bench/pocketbase, built")
 	flags.StringVar(&s.handwritten, "handwritten", "bin/bench-handwritten", "bench/handwritten, built")
@@ -61,6 +63,9 @@ func parse(args []string) (settings, error) {
 		return s, err
 	}
 	s.stores = strings.Split(stores, ",")
+	if only != "" {
+		s.only = strings.Split(only, ",")
+	}
 	if slices.Contains(s.stores, "postgres") && s.database == "" {
 		return s, errors.New("-database is missing")
 	}
@@ -85,21 +90,21 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 			return fmt.Errorf("%s: %w", store, err)
 		}
 		err = measure(ctx, s, store, servers, out)
-		for _, server := range servers {
-			err = errors.Join(err, server.stop())
-		}
-		if err != nil {
+		if err = errors.Join(err, stopAll(servers)); err != nil {
 			return fmt.Errorf("%s: %w", store, err)
 		}
 	}
 	return nil
 }
 
-// measure takes product and rival in turn through every load.
+// measure takes product and rivals in turn through every load.
 func measure(ctx context.Context, s settings, store string, servers []*server, out io.Writer) error {
 	fmt.Fprintf(out, "\n%s: %d records x 12 fields, %d rounds of %s each, in turn; medians\n", store, s.rows, s.rounds, s.length)
-	fmt.Fprintf(out, "%-12s %34s   %34s   %s\n", "", servers[0].name, servers[1].name, "ratio of requests/s, of p99")
+	fmt.Fprintf(out, "%-12s %34s   %34s   %s\n", "", servers[0].name, "against", "ratio of requests/s, of p99")
 	for _, l := range loads[store] {
+		if len(s.only) > 0 && !slices.Contains(s.only, l.what) {
+			continue
+		}
 		samples := make([][]sample, len(servers))
 		for round := 0; round <= s.rounds; round++ {
 			for i, server := range servers {
@@ -112,7 +117,9 @@ func measure(ctx context.Context, s settings, store string, servers []*server, o
 				}
 			}
 		}
-		line(out, store, l, summarise(samples[0]), summarise(samples[1]))
+		for i, rival := range servers[1:] {
+			line(out, store, l, rival.name, summarise(samples[0]), summarise(samples[i+1]))
+		}
 	}
 	return nil
 }
@@ -120,11 +127,11 @@ func measure(ctx context.Context, s settings, store string, servers []*server, o
 // Least requests a second against PocketBase, and least against the handler written by hand (1.5 times its time).
 var budgets = map[string]float64{"sqlite": 1.5, "postgres": 1 / 1.5}
 
-func line(out io.Writer, store string, l load, product, rival summary) {
+func line(out io.Writer, store string, l load, name string, product, rival summary) {
 	rate, tail := product.rate/rival.rate, product.p99.Seconds()/rival.p99.Seconds()
 	verdict := "ok"
 	if rate < budgets[store] || store == "sqlite" && tail > 1 {
 		verdict = "MISSED"
 	}
-	fmt.Fprintf(out, "%-6s %4d  %34s   %34s   %5.2f  %5.2f  (at least %.2f) %s\n", l.what, l.connections, product, rival, rate, tail, budgets[store], verdict)
+	fmt.Fprintf(out, "%-6s %4d  %34s   %34s   %5.2f  %5.2f  (at least %.2f) %s, %s\n", l.what, l.connections, product, rival, rate, tail, budgets[store], verdict, name)
 }

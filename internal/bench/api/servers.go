@@ -43,17 +43,30 @@ func start(ctx context.Context, s settings, store string) ([]*server, error) {
 	if err := seed(ctx, s, dir, where); err != nil {
 		return nil, err
 	}
-	product, err := startProduct(ctx, s, where)
-	if err != nil {
-		return nil, err
+	starts := []func() (*server, error){
+		func() (*server, error) { return startProduct(ctx, s, dir, where) },
+		func() (*server, error) { return startHandwritten(ctx, s, dir) },
 	}
-	rival, err := startRival(ctx, s, store, dir)
-	if err != nil {
-		return nil, errors.Join(err, product.stop())
+	if store == "sqlite" {
+		starts = append(starts[:1], func() (*server, error) { return startPocketBase(ctx, s, dir, "") }, func() (*server, error) { return startPocketBase(ctx, s, dir, "FULL") })
 	}
-	product.next.Store(int64(s.rows))
-	rival.next.Store(int64(s.rows))
-	return []*server{product, rival}, nil
+	var servers []*server
+	for _, start := range starts {
+		server, err := start()
+		if err != nil {
+			return nil, errors.Join(err, stopAll(servers))
+		}
+		server.next.Store(int64(s.rows))
+		servers = append(servers, server)
+	}
+	return servers, nil
+}
+
+func stopAll(servers []*server) (err error) {
+	for _, s := range servers {
+		err = errors.Join(err, s.stop())
+	}
+	return err
 }
 
 // seed makes the table and fills it with an import.
@@ -101,7 +114,7 @@ func writeAssets(file string, rows int) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-func startProduct(ctx context.Context, s settings, where []string) (*server, error) {
+func startProduct(ctx context.Context, s settings, dir string, where []string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -111,24 +124,35 @@ func startProduct(ctx context.Context, s settings, where []string) (*server, err
 	p := &server{name: "headrace", cmd: cmd, created: http.StatusCreated, user: "admin", password: "bench-password-1",
 		list: fmt.Sprintf("http://%s/api/now/table/asset?sysparm_limit=%d", address, pageRows), create: "http://" + address + "/api/now/table/asset",
 		hasTotal: func(h http.Header, _ []byte) bool { return h.Get("X-Total-Count") != "" }}
-	return p, p.begin(ctx)
+	return p, p.begin(ctx, dir)
 }
 
-func startRival(ctx context.Context, s settings, store, dir string) (*server, error) {
+func startHandwritten(ctx context.Context, s settings, dir string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	if store == "postgres" {
-		r := &server{name: "net/http + pgx", cmd: exec.CommandContext(ctx, s.handwritten, address, s.database),
-			list:     fmt.Sprintf("http://%s/asset?limit=%d", address, pageRows),
-			hasTotal: func(h http.Header, _ []byte) bool { return h.Get("X-Total-Count") != "" }}
-		return r, r.begin(ctx)
+	r := &server{name: "net/http + pgx", cmd: exec.CommandContext(ctx, s.handwritten, address, s.database),
+		list:     fmt.Sprintf("http://%s/asset?limit=%d", address, pageRows),
+		hasTotal: func(h http.Header, _ []byte) bool { return h.Get("X-Total-Count") != "" }}
+	return r, r.begin(ctx, dir)
+}
+
+// startPocketBase starts and fills a rival that commits with a setting of SQLite's synchronous; "" is its own.
+func startPocketBase(ctx context.Context, s settings, dir, synchronous string) (*server, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
 	}
-	r := &server{name: "PocketBase", cmd: exec.CommandContext(ctx, s.pocketbase, "serve", "--dir", filepath.Join(dir, "pocketbase"), "--http", address),
-		list: fmt.Sprintf("http://%s/api/collections/asset/records?perPage=%d", address, pageRows), create: "http://" + address + "/api/collections/asset/records",
+	name := "PocketBase"
+	if synchronous != "" {
+		name += " " + synchronous
+	}
+	cmd := exec.CommandContext(ctx, s.pocketbase, "serve", "--dir", filepath.Join(dir, name), "--http", address)
+	cmd.Env = append(os.Environ(), "BENCH_SYNCHRONOUS="+synchronous)
+	r := &server{name: name, cmd: cmd, list: fmt.Sprintf("http://%s/api/collections/asset/records?perPage=%d", address, pageRows), create: "http://" + address + "/api/collections/asset/records",
 		created: http.StatusOK, hasTotal: func(_ http.Header, body []byte) bool { return bytes.Contains(body, []byte(`"totalItems":`)) }}
-	if err := r.begin(ctx); err != nil {
+	if err := r.begin(ctx, dir); err != nil {
 		return nil, err
 	}
 	client := &http.Client{}
@@ -140,10 +164,16 @@ func startRival(ctx context.Context, s settings, store, dir string) (*server, er
 	return r, nil
 }
 
-// begin starts the process and waits until it answers at all.
-func (s *server) begin(ctx context.Context) error {
-	var log bytes.Buffer
-	s.cmd.Stdout, s.cmd.Stderr = &log, &log
+// begin starts the process and waits until it answers at all. Its log goes to a file, as a server's does: to read it here
+// would be work that is measured.
+func (s *server) begin(ctx context.Context, dir string) error {
+	path := filepath.Join(dir, strings.NewReplacer(" ", "-", "/", "-").Replace(s.name)+".log")
+	log, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the process has its own
+	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -158,7 +188,8 @@ func (s *server) begin(ctx context.Context) error {
 			return resp.Body.Close()
 		}
 	}
-	return errors.Join(fmt.Errorf("%s does not answer: %s", s.name, log.Bytes()), s.stop())
+	said, err := os.ReadFile(path)
+	return errors.Join(fmt.Errorf("%s does not answer: %s", s.name, said), err, s.stop())
 }
 
 func (s *server) stop() error {

@@ -47,6 +47,7 @@ func foldPairs() (from, to []uint32) {
 type native struct {
 	db    *C.sqlite3
 	ready map[string]*prepared // idle statements
+	uses  int                  // of statements, so far
 	args  packed
 	out   []byte
 	lens  []int32
@@ -57,6 +58,7 @@ type prepared struct {
 	sql     string
 	stmt    *C.sqlite3_stmt
 	columns int
+	used    int // when it was last put back, in uses of the connection
 }
 
 // packed is a list of texts and nulls without a pointer in it, so that C may read it where it lies.
@@ -170,11 +172,29 @@ func (n *native) take(sql string) (*prepared, error) {
 
 func (n *native) put(p *prepared) {
 	C.hr_reset(p.stmt)
-	if n.ready[p.sql] != nil || len(n.ready) >= idleStatements {
+	if n.ready[p.sql] != nil {
 		C.hr_finalize(p.stmt)
 		return
 	}
+	if len(n.ready) >= idleStatements {
+		n.forget()
+	}
+	n.uses++
+	p.used = n.uses
 	n.ready[p.sql] = p
+}
+
+// forget gives up the statement that was not used for longest: those that made the tables must not keep out those that
+// work on them.
+func (n *native) forget() {
+	var oldest *prepared
+	for _, p := range n.ready {
+		if oldest == nil || p.used < oldest.used {
+			oldest = p
+		}
+	}
+	delete(n.ready, oldest.sql)
+	C.hr_finalize(oldest.stmt)
 }
 
 // exec runs a statement once and tells how many rows it changed.
