@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"headrace/internal/door/rest/attachment"
 	"headrace/internal/store/storetest/stores"
@@ -63,6 +64,9 @@ func FuzzMetadata(f *testing.F) {
 			return
 		}
 		a := w.Call("loader", "POST /api/now/attachment/file?table_name=u_note&table_sys_id="+open+"&file_name=x", content, "Content-Type: "+kind)
+		if a.Status == 400 && !utf8.ValidString(kind) {
+			return
+		}
 		if a.Status != 201 {
 			t.Fatalf("%q: %d %s", kind, a.Status, a.Body)
 		}

@@ -15,6 +15,7 @@ import (
 	"headrace/internal/core/record"
 	door "headrace/internal/door/rest/importset"
 	"headrace/internal/door/rest/resttest"
+	"headrace/internal/door/rest/table"
 	"headrace/internal/door/rest/wire"
 	"headrace/internal/flow/importset"
 	"headrace/internal/store/storetest/stores"
@@ -28,7 +29,9 @@ var people = record.Table{Name: "u_person", Label: "Person", Fields: []record.Fi
 
 // feed is a world in which u_feed goes into u_person by u_number.
 func feed(t testing.TB, store record.Store) *resttest.World {
-	w := resttest.New(t, store, []record.Table{people}, []format.Format{csv.Format{}}, func(d wire.Deps, _ http.Handler) []wire.Route { return door.Routes(d) })
+	w := resttest.New(t, store, []record.Table{people}, []format.Format{csv.Format{}}, func(d wire.Deps, _ http.Handler) []wire.Route {
+		return append(door.Routes(d), table.Routes(d)...)
+	})
 	m := w.Insert(importset.MapTable, "name", "People", "source_table", "u_feed", "target_table", "u_person")
 	for _, e := range [][2]string{{"u_number", "Number"}, {"u_name", "name"}, {"u_born", "born"}} {
 		w.Insert(importset.EntryTable, "map", m, "target_field", e[0], "source_field", e[1], "coalesce", fmt.Sprint(e[0] == "u_number"))

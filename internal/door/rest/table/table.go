@@ -41,7 +41,7 @@ func (a *api) list(r *wire.Request) (*wire.Answer, error) {
 	if err := a.lengthen(r); err != nil {
 		return nil, err
 	}
-	t, err := r.Table(r.Params["table"])
+	t, view, err := a.find(r, r.Params["table"])
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (a *api) list(r *wire.Request) (*wire.Answer, error) {
 		return nil, err
 	}
 	p, w := newPlan(r, t, a.deps), readWindow(r)
-	rows, total, err := a.page(r, p, q, w)
+	rows, total, err := a.read(r, p, view, q, w)
 	if err != nil {
 		return nil, err
 	}
@@ -66,10 +66,19 @@ func (a *api) list(r *wire.Request) (*wire.Answer, error) {
 	if rows.len() == 0 && r.Version == "v1" { // version 1 says so; later ones answer with an empty list
 		return nil, &wire.Error{Status: http.StatusNotFound, Message: noRecord, Detail: noRecordDetail, Header: header}
 	}
-	if err := rows.complete(r.Context(), r.Session); err != nil {
-		return nil, err
-	}
 	return &wire.Answer{Header: header, Result: rows}, nil
+}
+
+// read reads a page of a table or of a view, and all that its answer says.
+func (a *api) read(r *wire.Request, p *plan, view source, q *query.Query, w window) (*rows, int64, error) {
+	if view != nil {
+		return a.viewed(r, p, view, q, w)
+	}
+	rows, total, err := a.page(r, p, q, w)
+	if err != nil {
+		return nil, 0, err
+	}
+	return rows, total, rows.complete(r.Context(), r.Session)
 }
 
 // page reads the records of a page and, unless it is not wanted (-1), how many there are in all, in one transaction.
@@ -113,11 +122,15 @@ const usualPage = 64
 
 // get answers GET /table/{table}/{id}.
 func (a *api) get(r *wire.Request) (*wire.Answer, error) {
-	t, err := r.Table(r.Params["table"])
+	t, view, err := a.find(r, r.Params["table"])
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.one(r, t, r.Params["id"])
+	read := a.one
+	if view != nil {
+		read = view.one(a)
+	}
+	found, err := read(r, t, r.Params["id"])
 	if err == nil && found.len() == 0 {
 		err = missing()
 	}
@@ -201,7 +214,7 @@ func (a *api) update(r *wire.Request) (*wire.Answer, error) {
 
 // delete answers DELETE /table/{table}/{id}.
 func (a *api) delete(r *wire.Request) (*wire.Answer, error) {
-	t, err := writable(r)
+	t, err := a.writable(r)
 	if err != nil {
 		return nil, err
 	}
@@ -212,8 +225,8 @@ func (a *api) delete(r *wire.Request) (*wire.Answer, error) {
 }
 
 // writable finds a table whose records callers may change. Transport and book-keeping is its owner's alone.
-func writable(r *wire.Request) (*record.Table, error) {
-	t, err := r.Table(r.Params["table"])
+func (a *api) writable(r *wire.Request) (*record.Table, error) {
+	t, _, err := a.find(r, r.Params["table"])
 	if err == nil && t.Bare {
 		err = &wire.Error{Status: http.StatusForbidden, Message: "Operation against file '" + t.Name + "' was denied due to table security"}
 	}

@@ -25,7 +25,7 @@ const warningHeader = "X-Headrace-Warning"
 
 // input reads the body of a write.
 func (a *api) input(r *wire.Request, inserting bool) (*record.Table, *input, error) {
-	t, err := writable(r)
+	t, err := a.writable(r)
 	if err != nil {
 		return nil, nil, err
 	}
