@@ -34,6 +34,7 @@ type PushRequest struct {
 	Columns []string         // by name or label; one that the table does not have yet is added to it
 	Rows    [][]record.Value // each as long as Columns
 	Actor   record.Actor
+	Trace   string // of what the rows write; "" is none
 }
 
 // Pushed is what became of pushed rows, all of one import set.
@@ -64,7 +65,13 @@ var errNoIndex = errors.New("a target needs an index")
 
 // Push takes rows into a staging table and through its maps, in one transaction. Rejected rows are no error.
 func (s *Service) Push(ctx context.Context, req PushRequest) (*Pushed, error) {
-	p := &push{importer: &importer{Service: s, req: Request{Actor: Importer(req.Actor)}, began: time.Now()}, req: req}
+	return s.PushWith(ctx, req, func(*record.Writer, *Pushed) error { return nil })
+}
+
+// PushWith is Push with something to finish in the same transaction. finish may be called again when the transaction is
+// repeated; its error undoes the push.
+func (s *Service) PushWith(ctx context.Context, req PushRequest, finish func(*record.Writer, *Pushed) error) (*Pushed, error) {
+	p := &push{importer: &importer{Service: s, req: Request{Actor: Importer(req.Actor)}, began: time.Now()}, req: req, finish: finish}
 	err := p.once(ctx)
 	if errors.Is(err, errNoIndex) {
 		if err = p.indexKeys(ctx, p.compiled); err == nil {
@@ -91,8 +98,12 @@ type push struct {
 	*importer
 	req      PushRequest
 	compiled []*transform.Map
+	finish   func(*record.Writer, *Pushed) error
 	out      *Pushed
 }
+
+// session is what map k writes by.
+func (p *push) session(k int) record.Session { return p.importer.session(k).WithTrace(p.req.Trace) }
 
 func (p *push) once(ctx context.Context) error {
 	return p.db.As(p.importer.req.Actor).Write(ctx, func(w *record.Writer) error {
@@ -115,7 +126,10 @@ func (p *push) once(ctx context.Context) error {
 			return err
 		}
 		b.first = p.book.nextRow
-		return p.take(ctx, w, b)
+		if err := p.take(ctx, w, b); err != nil {
+			return err
+		}
+		return p.finish(w, p.out)
 	})
 }
 
