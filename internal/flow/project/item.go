@@ -2,6 +2,7 @@ package project
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,15 +14,16 @@ import (
 
 // Item is one record as a file describes it.
 type Item struct {
-	Kind   *Kind
-	Shape  *Shape
-	Table  *record.Table
-	Name   string // its key; of a part in a list: its position
-	Parent *Item  // nil for what has a file of its own
-	Part   *Part
-	Values []Value        // of every property, those not written being the defaults
-	Node   *yamlfile.Node // where it stands
-	Stem   string         // path of its file without the extension, from the project's folder
+	Kind     *Kind
+	Shape    *Shape
+	Table    *record.Table
+	Name     string // its key; of a part in a list: its position
+	Position int    // in a list, from 1
+	Parent   *Item  // nil for what has a file of its own
+	Part     *Part
+	Values   []Value        // of every property, those not written being the defaults
+	Node     *yamlfile.Node // where it stands
+	Stem     string         // path of its file without the extension, from the project's folder
 }
 
 // Value is what a file says of one field.
@@ -46,8 +48,14 @@ func (it *Item) Path() string {
 	return it.Parent.Path() + "/" + it.Name
 }
 
-// ID is the id that the record gets where it is new: the same on every server.
-func (it *Item) ID() string { return record.IDFrom(it.Table.Name, it.Path()) }
+// ID is the id that the record gets where it is new: the same on every server. The ids of a list ascend.
+func (it *Item) ID() string {
+	if it.Position == 0 {
+		return record.IDFrom(it.Table.Name, it.Path())
+	}
+	const digits = 24
+	return record.IDFrom(it.Table.Name, it.Parent.Path())[:digits] + fmt.Sprintf("%08x", it.Position)
+}
 
 // Value finds what the item says of a field.
 func (it *Item) Value(field string) *Value {

@@ -175,13 +175,11 @@ func (n *planner) findIn(ctx context.Context, table string, items []*Item) error
 	return nil
 }
 
-// siblings gives records by what tells them apart: the name, with the parent before it, or the place in a list.
+// siblings gives records by what tells them apart: the name, with the parent before it, or the place in a list, which is
+// that among their ids.
 func siblings(have []*record.Record, like *Item) map[string]*record.Record {
 	out := map[string]*record.Record{}
 	counts := map[string]int{}
-	if like.Shape.Key == "" && like.Table.Field("order") != nil {
-		slices.SortStableFunc(have, func(a, b *record.Record) int { return number(a, "order") - number(b, "order") })
-	}
 	for _, r := range have {
 		key := ""
 		if like.Parent != nil {
@@ -198,14 +196,6 @@ func siblings(have []*record.Record, like *Item) map[string]*record.Record {
 		}
 	}
 	return out
-}
-
-func number(r *record.Record, field string) int {
-	n, err := strconv.Atoi(r.Get(field).Text)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // compare plans what becomes of the record of one item.

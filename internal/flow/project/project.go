@@ -38,6 +38,8 @@ type Config struct {
 	Check func(name, text string, expression bool) error
 	// Open gives the plain text of a sealed secret, to see whether it is the one that a project refers to.
 	Open func(sealed string) (string, error)
+	// Editor is further files that a new project gets, by path: declarations of what scripts may call.
+	Editor map[string][]byte
 	// Getenv finds the secrets that files refer to; nil is os.LookupEnv.
 	Getenv func(name string) (string, bool)
 }

@@ -264,20 +264,20 @@ func (r *reader) readParts(it *Item, p *Part, n *yamlfile.Node) error {
 		return n.Fault("%s is written as name: properties", p.Property)
 	}
 	for i, item := range n.Items {
-		r.report(r.readPart(it, p, strconv.Itoa(i+1), item))
+		r.report(r.readPart(it, p, strconv.Itoa(i+1), i+1, item))
 	}
 	for _, pair := range n.Pairs {
 		at := pair.Value
 		if at.Form == yamlfile.Null {
 			at = &yamlfile.Node{File: pair.Key.File, Line: pair.Key.Line, Column: pair.Key.Column}
 		}
-		r.report(r.readPart(it, p, pair.Key.Text, at))
+		r.report(r.readPart(it, p, pair.Key.Text, 0, at))
 	}
 	return nil
 }
 
-func (r *reader) readPart(parent *Item, p *Part, name string, n *yamlfile.Node) error {
-	it := &Item{Kind: parent.Kind, Shape: p.shape(), Table: r.cfg.DB.Catalog().Table(p.Table), Name: name, Parent: parent, Part: p, Node: n, Stem: parent.Stem}
+func (r *reader) readPart(parent *Item, p *Part, name string, position int, n *yamlfile.Node) error {
+	it := &Item{Kind: parent.Kind, Shape: p.shape(), Table: r.cfg.DB.Catalog().Table(p.Table), Name: name, Position: position, Parent: parent, Part: p, Node: n, Stem: parent.Stem}
 	if n.Form == yamlfile.Scalar && p.Short != "" {
 		key := &yamlfile.Node{File: n.File, Line: n.Line, Column: n.Column, Form: yamlfile.Scalar, Text: it.Shape.property(p.Short)}
 		n = &yamlfile.Node{File: n.File, Line: n.Line, Column: n.Column, Form: yamlfile.Map, Pairs: []yamlfile.Pair{{Key: key, Value: n}}}
