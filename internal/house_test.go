@@ -39,7 +39,7 @@ var levels = map[string]int{
 
 // flowOrder is the order inside flow, lowest first: an entry may import only those before it.
 var flowOrder = []string{
-	"access", "script", "transform", "importset", "event", "rule", "outbound", "inbound", "schedule", "project", "advisor",
+	"access", "attachment", "script", "transform", "importset", "event", "rule", "outbound", "inbound", "schedule", "project", "advisor",
 }
 
 // sqlDrivers speak SQL; above store and connect nobody does.

@@ -4,6 +4,7 @@ package attachment
 
 import (
 	"encoding/json"
+	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -14,20 +15,18 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/wire"
+	kept "headrace/internal/flow/attachment"
 )
 
 // Names of the tables that hold files and their pieces.
 const (
-	Table    = "sys_attachment"
-	DocTable = "sys_attachment_doc"
+	Table    = kept.Table
+	DocTable = kept.DocTable
 )
-
-// defaultMaxSize is the most bytes of one file: the platform's default of com.glide.attachment.max_size.
-const defaultMaxSize = 1024 << 20
 
 // Routes lists the operations of the API.
 func Routes(d wire.Deps) []wire.Route {
-	a := &api{deps: d, most: defaultMaxSize}
+	a := &api{deps: d, keeper: kept.New(d.DB)}
 	const one = "/api/now/attachment/{id}"
 	return []wire.Route{
 		{Method: http.MethodGet, Pattern: "/api/now/attachment", Handler: a.list},
@@ -41,8 +40,8 @@ func Routes(d wire.Deps) []wire.Route {
 }
 
 type api struct {
-	deps wire.Deps
-	most int64
+	deps   wire.Deps
+	keeper *kept.Files
 }
 
 func (a *api) files() *record.Table { return a.deps.DB.Catalog().Table(Table) }
@@ -53,7 +52,7 @@ func (a *api) found(r *wire.Request, want record.Access) (*record.Record, error)
 	if err != nil {
 		return nil, err
 	}
-	if f.Get("state").Text == statePending {
+	if f.Get("state").Text == kept.Pending {
 		return nil, fault.New(fault.NotFound, "file %s is not complete", f.ID())
 	}
 	return f, a.may(r, f.Get("table_name").Text, f.Get("table_sys_id").Text, want)
@@ -97,7 +96,7 @@ func (a *api) remove(r *wire.Request) (*wire.Answer, error) {
 
 // upload takes a file that is the whole body.
 func (a *api) upload(r *wire.Request) (*wire.Answer, error) {
-	in := incoming{table: r.Param("table_name"), id: r.Param("table_sys_id"), name: r.Param("file_name"), kind: r.Header.Get("Content-Type"), encryption: r.Param("encryption_context")}
+	in := kept.File{Table: r.Param("table_name"), ID: r.Param("table_sys_id"), Name: r.Param("file_name"), Type: r.Header.Get("Content-Type"), Encryption: r.Param("encryption_context")}
 	return a.keep(r, in, r.Request.Body, r.ContentLength)
 }
 
@@ -107,7 +106,7 @@ func (a *api) uploadForm(r *wire.Request) (*wire.Answer, error) {
 	if err != nil || kind != "multipart/form-data" {
 		return nil, &wire.Error{Status: http.StatusUnsupportedMediaType, Message: "Media type not supported", Detail: "Content-Type may be multipart/form-data"}
 	}
-	in := incoming{table: r.Param("table_name"), id: r.Param("table_sys_id")}
+	in := kept.File{Table: r.Param("table_name"), ID: r.Param("table_sys_id")}
 	parts := multipart.NewReader(r.Request.Body, params["boundary"])
 	for {
 		part, err := parts.NextPart()
@@ -115,7 +114,7 @@ func (a *api) uploadForm(r *wire.Request) (*wire.Answer, error) {
 			return nil, wire.Unreadable("the form has no file, or ends too early: %v", err)
 		}
 		if part.FileName() != "" {
-			in.name, in.kind = part.FileName(), part.Header.Get("Content-Type")
+			in.Name, in.Type = part.FileName(), part.Header.Get("Content-Type")
 			return a.keep(r, in, part, -1)
 		}
 		text, err := readShort(part)
@@ -124,28 +123,28 @@ func (a *api) uploadForm(r *wire.Request) (*wire.Answer, error) {
 		}
 		switch part.FormName() {
 		case "table_name":
-			in.table = text
+			in.Table = text
 		case "table_sys_id":
-			in.id = text
+			in.ID = text
 		}
 	}
 }
 
 // keep stores a file and answers with what is known of it then.
-func (a *api) keep(r *wire.Request, in incoming, body reader, length int64) (*wire.Answer, error) {
-	in.name = baseName(in.name)
-	for name, v := range map[string]string{"table_name": in.table, "table_sys_id": in.id, "file_name": in.name} {
+func (a *api) keep(r *wire.Request, in kept.File, body io.Reader, length int64) (*wire.Answer, error) {
+	in.Name = baseName(in.Name)
+	for name, v := range map[string]string{"table_name": in.Table, "table_sys_id": in.ID, "file_name": in.Name} {
 		if v == "" {
 			return nil, missing(name)
 		}
 	}
-	if in.kind == "" {
-		in.kind = mime.TypeByExtension(path.Ext(in.name))
+	if in.Type == "" {
+		in.Type = mime.TypeByExtension(path.Ext(in.Name))
 	}
-	if err := a.may(r, in.table, in.id, record.Write); err != nil {
+	if err := a.may(r, in.Table, in.ID, record.Write); err != nil {
 		return nil, err
 	}
-	f, err := a.store(r.Context(), r.Session.Trusted(), in, body, length)
+	f, err := a.keeper.Put(r.Context(), kept.Apart(r.Context(), a.deps.DB, r.Session.Trusted()), in, &arriving{from: body, said: length})
 	if err != nil {
 		return nil, err
 	}

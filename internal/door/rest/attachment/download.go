@@ -1,9 +1,6 @@
 package attachment
 
 import (
-	"compress/gzip"
-	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"mime"
@@ -12,9 +9,9 @@ import (
 	"strings"
 
 	"headrace/internal/core/fault"
-	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/wire"
+	kept "headrace/internal/flow/attachment"
 )
 
 // download streams a file, or the part of it that a Range header asks for.
@@ -51,7 +48,9 @@ func (a *api) download(r *wire.Request) (*wire.Answer, error) {
 	h.Set("Content-Length", strconv.FormatInt(to-from, 10))
 	answer := &wire.Answer{Status: status, Header: h, ContentType: kind}
 	if r.Method != http.MethodHead {
-		answer.Stream = func(w io.Writer) error { return a.send(r.Context(), w, f, from, to) }
+		answer.Stream = func(w io.Writer) error {
+			return a.keeper.Send(r.Context(), kept.Apart(r.Context(), a.deps.DB, r.Session), w, f, from, to)
+		}
 	}
 	return answer, nil
 }
@@ -80,40 +79,4 @@ func parseRange(header string, size int64) (from, to int64, ok bool) {
 		to = n + 1
 	}
 	return from, to, from < to
-}
-
-// send writes the bytes of a file from one position to another, a piece at a time.
-func (a *api) send(ctx context.Context, w io.Writer, f *record.Record, from, to int64) error {
-	chunk, err := strconv.ParseInt(f.Get("chunk_size_bytes").Text, 10, 64)
-	if err != nil || chunk <= 0 {
-		return fault.New(fault.Internal, "file %s does not say how it is cut", f.ID())
-	}
-	for at := from; at < to; {
-		n := at / chunk
-		piece, err := a.piece(ctx, f.ID(), n)
-		if err != nil {
-			return err
-		}
-		end := min(to, (n+1)*chunk)
-		if _, err := io.CopyN(io.Discard, piece, at-n*chunk); err != nil {
-			return err
-		}
-		if _, err := io.CopyN(w, piece, end-at); err != nil {
-			return err
-		}
-		at = end
-	}
-	return nil
-}
-
-// piece reads and unpacks one piece of a file.
-func (a *api) piece(ctx context.Context, id string, n int64) (io.Reader, error) {
-	q := &record.Query{Table: a.docs(), Fields: []string{"data"}, Where: &query.And{Parts: []query.Node{equal(Table, id), equal("position", strconv.FormatInt(n, 10))}}}
-	for row, err := range a.deps.DB.As(record.System).Select(ctx, q) {
-		if err != nil {
-			return nil, err
-		}
-		return gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(row[0].Text)))
-	}
-	return nil, fault.New(fault.Internal, "piece %d of file %s is missing", n, id)
 }

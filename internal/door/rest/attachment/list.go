@@ -9,6 +9,7 @@ import (
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/door/rest/wire"
+	kept "headrace/internal/flow/attachment"
 )
 
 const (
@@ -61,7 +62,7 @@ func number(r *wire.Request, name string, preset int) int {
 // filter reads which files are asked for: by encoded query, else by parameters named like fields. Files that are still
 // coming are never among them.
 func (a *api) filter(r *wire.Request) (query.Node, []query.Order, error) {
-	all := &query.And{Parts: []query.Node{&query.Term{Field: "state", Op: query.NotEqual, Values: []string{statePending}}}}
+	all := &query.And{Parts: []query.Node{&query.Term{Field: "state", Op: query.NotEqual, Values: []string{kept.Pending}}}}
 	var order []query.Order
 	if text := r.Param("sysparm_query"); text != "" {
 		who := r.Identity

@@ -8,6 +8,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
+	kept "headrace/internal/flow/attachment"
 )
 
 // keptFor is how long files stay that nobody can see: those whose upload broke off with its server, and those of records
@@ -56,7 +57,7 @@ func sweepPage(ctx context.Context, db *record.DB, found []file) error {
 	for _, f := range found {
 		since, orphan := gone[f.table+"/"+f.record]
 		switch {
-		case f.state == statePending && f.made < limit:
+		case f.state == kept.Pending && f.made < limit:
 			err = Remove(ctx, db, record.System, f.id)
 		case orphan && max(since, f.made) < limit:
 			err = removeOrphan(ctx, db, f)
@@ -109,7 +110,7 @@ func removeOrphan(ctx context.Context, db *record.DB, f file) error {
 		for _, err := range w.Tx().Select(ctx, q) {
 			return errors.Join(err, errBack)
 		}
-		return remove(ctx, db, w, f.id)
+		return kept.Remove(ctx, db, w, f.id)
 	})
 	if errors.Is(err, errBack) {
 		return nil
@@ -119,22 +120,5 @@ func removeOrphan(ctx context.Context, db *record.DB, f file) error {
 
 // Remove deletes a file and its pieces in one transaction.
 func Remove(ctx context.Context, db *record.DB, actor record.Actor, id string) error {
-	return db.As(actor).Trusted().Write(ctx, func(w *record.Writer) error { return remove(ctx, db, w, id) })
-}
-
-func remove(ctx context.Context, db *record.DB, w *record.Writer, id string) error {
-	docs := db.Catalog().Table(DocTable)
-	var ids []record.Value
-	for row, err := range w.Tx().Select(ctx, &record.Query{Table: docs, Fields: []string{record.SysID}, Where: equal(Table, id)}) {
-		if err != nil {
-			return err
-		}
-		ids = append(ids, row[0])
-	}
-	if len(ids) > 0 {
-		if _, err := w.Tx().Delete(ctx, docs, ids); err != nil {
-			return err
-		}
-	}
-	return w.Delete(ctx, db.Catalog().Table(Table), id)
+	return db.As(actor).Trusted().Write(ctx, func(w *record.Writer) error { return kept.Remove(ctx, db, w, id) })
 }
