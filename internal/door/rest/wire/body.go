@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // Pair is a member of a body's object. Numbers and booleans are texts, null is "". Nested members hold an object or a
@@ -132,41 +133,41 @@ func jsonRecords(data []byte) ([]Object, error) {
 	return records, err
 }
 
+// strictRecords looks at the whole body first: what comes behind may then take it for valid.
 func strictRecords(data []byte) ([]Object, error) {
-	in := json.NewDecoder(bytes.NewReader(data))
-	in.UseNumber()
-	token, err := in.Token()
-	if err != nil {
-		return nil, broken(in, err)
+	data = bytes.TrimLeft(data, blank)
+	if !json.Valid(data) {
+		return nil, invalid(data)
 	}
-	var records []Object
-	switch token {
-	case json.Delim('{'):
-		records, err = single(in)
-	case json.Delim('['):
-		records, err = list(in)
-	default:
-		err = errors.New("the body is no JSON object")
+	switch data[0] {
+	case '{':
+		return single(data)
+	case '[':
+		return list(data)
 	}
-	if err != nil {
-		return nil, broken(in, err)
-	}
-	if _, err := in.Token(); err != io.EOF {
-		return nil, fmt.Errorf("text behind the JSON value, at byte %d", in.InputOffset())
-	}
-	return records, nil
+	return nil, errors.New("the body is no JSON object")
 }
 
-func broken(in *json.Decoder, err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return fmt.Errorf("the JSON ends too early, at byte %d", in.InputOffset())
+// blank is what may stand between the tokens of JSON.
+const blank = " \t\r\n"
+
+// invalid says what is wrong with a body.
+func invalid(data []byte) error {
+	in := json.NewDecoder(bytes.NewReader(data))
+	var value json.RawMessage
+	switch err := in.Decode(&value); err {
+	case nil:
+		return fmt.Errorf("text behind the JSON value, at byte %d", in.InputOffset())
+	case io.EOF, io.ErrUnexpectedEOF:
+		return fmt.Errorf("the JSON ends too early, at byte %d", len(data))
+	default:
+		return err
 	}
-	return err
 }
 
 // single reads one object; one whose only member is a list of objects stands for the list.
-func single(in *json.Decoder) ([]Object, error) {
-	o, err := object(in)
+func single(data []byte) ([]Object, error) {
+	o, err := object(data)
 	if err != nil {
 		return nil, err
 	}
@@ -178,52 +179,101 @@ func single(in *json.Decoder) ([]Object, error) {
 	return []Object{o}, nil
 }
 
-func list(in *json.Decoder) ([]Object, error) {
+func list(data []byte) ([]Object, error) {
 	var records []Object
-	for in.More() {
-		token, err := in.Token()
-		if err != nil {
-			return nil, err
-		}
-		if token != json.Delim('{') {
+	for entry, rest := next(data[1:]); entry != nil; entry, rest = next(rest) {
+		if entry[0] != '{' {
 			return nil, fmt.Errorf("entry %d of the list is no object", len(records)+1)
 		}
-		o, err := object(in)
+		o, err := object(entry)
 		if err != nil {
 			return nil, err
 		}
 		records = append(records, o)
 	}
-	_, err := in.Token()
-	return records, err
+	return records, nil
 }
 
-// object reads the members of an object whose brace is read.
-func object(in *json.Decoder) (Object, error) {
+// object reads the members of an object.
+func object(data []byte) (Object, error) {
 	o := Object{}
-	for in.More() {
-		name, err := in.Token()
+	for name, rest := next(data[1:]); name != nil; name, rest = next(rest) {
+		var value []byte
+		value, rest = next(rest)
+		var p Pair
+		var err error
+		if p.Name, _, err = scalar(name); err == nil {
+			p.Value, p.Nested, err = scalar(value)
+		}
 		if err != nil {
-			return nil, err
-		}
-		var raw json.RawMessage
-		if err := in.Decode(&raw); err != nil {
-			return nil, err
-		}
-		p := Pair{Name: name.(string)} // the decoder has checked that names are strings
-		if p.Value, p.Nested, err = scalar(raw); err != nil {
 			return nil, err
 		}
 		o = append(o, p)
 	}
-	_, err := in.Token()
-	return o, err
+	return o, nil
+}
+
+// next cuts the next value off the inside of a valid object or list; nil at its end. In an object, names and values take
+// turns.
+func next(data []byte) (value, rest []byte) {
+	data = bytes.TrimLeft(data, blank+",:")
+	end := extent(data)
+	if end == 0 {
+		return nil, nil
+	}
+	return data[:end], data[end:]
+}
+
+// extent is how many bytes the valid value has that data begins with; 0 where what it is inside of ends.
+func extent(data []byte) int {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			i += inString(data[i+1:]) + 1
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			depth--
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
+			continue
+		default:
+			continue
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+	return len(data)
+}
+
+// inString is how many bytes a valid string has whose quote is read, up to the one that ends it.
+func inString(data []byte) int {
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return len(data)
 }
 
 // scalar reads a value as the text of a field.
-func scalar(raw json.RawMessage) (text string, nested bool, err error) {
+func scalar(raw []byte) (text string, nested bool, err error) {
 	switch raw[0] {
 	case '"':
+		if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+			return string(raw[1 : len(raw)-1]), false, nil
+		}
 		err = json.Unmarshal(raw, &text)
 		return text, false, err
 	case '{', '[':
