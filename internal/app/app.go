@@ -22,6 +22,7 @@ import (
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/access/vault"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/project"
 	"headrace/internal/store/sqlstore"
 )
 
@@ -37,6 +38,7 @@ type App struct {
 	Imports *importset.Service
 	Access  *access.Service
 	Vault   *vault.Vault // opens secrets that records hold
+	Project *project.Service
 	store   record.Store
 	scratch string // folder that goes when the App is closed
 }
@@ -56,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	}
 	who := access.New(nil)
 	db, err := record.Open(ctx, store, record.Config{
-		Tables: slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables()),
+		Tables: slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), project.Tables()),
 		Hooks:  []record.Hook{who},
 		Guard:  who,
 		Sealer: sealer{secrets},
@@ -65,7 +67,8 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	who.Use(db)
-	return &App{DB: db, Imports: importset.New(db), Access: who, Vault: secrets, store: store}, nil
+	files := project.New(project.Config{DB: db, Open: secrets.Open})
+	return &App{DB: db, Imports: importset.New(db), Access: who, Vault: secrets, Project: files, store: store}, nil
 }
 
 // openVault finds the key of the secrets: in the environment, else in the data folder. With a database and no key in the

@@ -60,7 +60,7 @@ func (c *console) onServer(cmd *cobra.Command, do remoteWork) *cobra.Command {
 const serverVerb = "server"
 
 // atHome are the verbs that have nothing to do with a server's data.
-var atHome = []string{"serve", "version", "advise", "demo", "help", "completion"}
+var atHome = []string{"serve", "init", "test", "version", "advise", "demo", "help", "completion"}
 
 // checkServer refuses verbs that do not work against a server where one is named: they would work on other data.
 func (c *console) checkServer(cmd *cobra.Command) error {
@@ -69,14 +69,33 @@ func (c *console) checkServer(cmd *cobra.Command) error {
 		return nil
 	}
 	return fault.New(fault.Invalid, "%s does not work against a server yet", verbOf(cmd)).
-		WithHint("import, inspect, apply, undo and run do; leave --server and HEADRACE_SERVER away to work on --data or --database")
+		WithHint("import, inspect, apply, undo, run, record and table do; leave --server and HEADRACE_SERVER away to work on --data or --database")
 }
 
 // call sends a request and reads the answer into out.
 func (r *remote) call(ctx context.Context, method, path string, body io.Reader, kind string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, r.base+v1.Prefix+path, body)
+	req, err := r.request(ctx, method, v1.Prefix+path, body, kind)
 	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "%s is no address of a server", r.base).WithHint("--server http://127.0.0.1:8080")
+		return err
+	}
+	status, text, err := r.answer(req)
+	if err != nil {
+		return err
+	}
+	if status >= http.StatusBadRequest {
+		return r.refusal(status, text)
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "%s does not answer as a Headrace server", r.base)
+	}
+	return nil
+}
+
+// request makes a request with the caller's credentials.
+func (r *remote) request(ctx context.Context, method, path string, body io.Reader, kind string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, r.base+path, body)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "%s is no address of a server", r.base).WithHint("--server http://127.0.0.1:8080")
 	}
 	if r.token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.token)
@@ -86,22 +105,21 @@ func (r *remote) call(ctx context.Context, method, path string, body io.Reader, 
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
+	return req, nil
+}
+
+// answer sends a request and reads the answer to its end.
+func (r *remote) answer(req *http.Request) (status int, text []byte, err error) {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the server cannot be reached: %v", err).WithHint("does `headrace serve` run at %s?", r.base)
+		return 0, nil, fault.Wrap(fault.Unavailable, err, "the server cannot be reached: %v", err).WithHint("does `headrace serve` run at %s?", r.base)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	text, err = io.ReadAll(resp.Body)
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the server's answer broke off")
+		return 0, nil, fault.Wrap(fault.Unavailable, err, "the server's answer broke off")
 	}
-	if resp.StatusCode >= 400 {
-		return r.refusal(resp.StatusCode, text)
-	}
-	if err := json.Unmarshal(text, out); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "%s does not answer as a Headrace server", r.base)
-	}
-	return nil
+	return resp.StatusCode, text, nil
 }
 
 // refusal turns a problem of the server into the fault that it was there.

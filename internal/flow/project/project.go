@@ -123,6 +123,17 @@ func firstMistake(findings []Finding) error {
 	return f.WithHint("%s", first.Hint)
 }
 
+// Count is how many tables and records the project describes, parts not counted.
+func (p *Project) Count() int {
+	n := len(p.Tables)
+	for _, it := range p.Items {
+		if it.Parent == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // item finds what the project says of a record of a table by its key.
 func (p *Project) item(table, name string) *Item {
 	for _, it := range p.Items {
