@@ -28,6 +28,7 @@ type Session struct {
 	run   int64
 	trace string
 	quiet string
+	kept  bool // system fields are left as they are
 }
 
 // ForRun gives a session whose change rows belong to an import run.
@@ -39,6 +40,10 @@ func (s Session) WithTrace(trace string) Session { s.trace = trace; return s }
 // Quiet gives a session whose writes skip hooks, but for those of a Keeper. why names the suppression, such as
 // "setWorkflow(false)"; the change rows, which are written all the same, keep it.
 func (s Session) Quiet(why string) Session { s.quiet = why; return s }
+
+// KeepSysFields gives a session whose writes do not say who changed a record and when: on insert the values given for those
+// fields stand, on update they stay. The change rows say it all the same.
+func (s Session) KeepSysFields() Session { s.kept = true; return s }
 
 // Writer changes records within one transaction.
 type Writer struct {
@@ -252,6 +257,7 @@ func (w *Writer) insert(ctx context.Context, t *Table, values []Assignment) (*Re
 	}
 	entries := takeJournal(r)
 	w.stampInsert(r)
+	w.keepGiven(r, values)
 	rows := &Rows{Fields: t.Names(), Values: r.Values}
 	if err := w.tx.Insert(ctx, t, rows); err != nil {
 		return nil, err
@@ -432,6 +438,21 @@ func (w *Writer) stampInsert(r *Record) {
 	}
 }
 
+// keepGiven takes the system fields of a new record from what was given, where the session keeps them.
+func (w *Writer) keepGiven(r *Record, values []Assignment) {
+	if !w.session.kept {
+		return
+	}
+	for _, a := range values {
+		switch a.Field {
+		case SysCreatedOn, SysCreatedBy, SysUpdatedOn, SysUpdatedBy:
+			if !a.Value.Empty() {
+				r.Set(a.Field, a.Value)
+			}
+		}
+	}
+}
+
 // stampNew gives the system fields of new records.
 func (w *Writer) stampNew() []Assignment {
 	now, by := Text(w.now.Format(DateTimeLayout)), Text(w.session.actor.Name)
@@ -440,6 +461,9 @@ func (w *Writer) stampNew() []Assignment {
 
 // stampUpdate gives the system fields that an update sets; the count of updates is the store's.
 func (w *Writer) stampUpdate() []Assignment {
+	if w.session.kept {
+		return nil
+	}
 	return []Assignment{{SysUpdatedOn, Text(w.now.Format(DateTimeLayout))}, {SysUpdatedBy, Text(w.session.actor.Name)}}
 }
 

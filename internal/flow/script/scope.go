@@ -1,0 +1,402 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/metrics"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+)
+
+// Env is what the scripts of one scope run with.
+type Env struct {
+	Session record.Session // who acts, with run and trace. GlideRecord acts trusted, GlideRecordSecure as the actor
+	// Writer is the open transaction: scripts read and write in it, each write in a savepoint of its own. Without one, reads
+	// see what is committed and each write is a transaction of its own.
+	Writer *record.Writer
+	// ReadOnly refuses writes: for scripts that may run more often than their effect is kept.
+	ReadOnly bool
+	User     string // sys_id of the user; "" takes the actor's
+	DryRun   bool   // no call leaves the machine; the caller rolls back
+	Key      string // stem of idempotency keys, stable over retries; "" is none
+	Trace    string
+	// Looks is called before a script reads or writes records, and Wrote after it wrote some. Either may be nil.
+	Looks func() error
+	Wrote func()
+	// Values are the modules' own.
+	Values map[any]any
+}
+
+// Scope is one global object: scripts that run in it see each other's globals. It is used by one goroutine at a time.
+type Scope struct {
+	engine   *Engine
+	ctx      context.Context
+	env      Env
+	vm       *goja.Runtime
+	watch    *watch
+	known    map[string]bool // names that were looked for among the script includes
+	running  string          // the script under way
+	depth    int
+	protos   map[string]*goja.Object
+	catalog  *record.Catalog
+	messages []string
+}
+
+// Open makes a scope: for one handler run, the rules of one write, one batch of a transform.
+func (e *Engine) Open(ctx context.Context, env Env) (*Scope, error) {
+	vm := goja.New()
+	vm.SetMaxCallStackSize(e.cfg.Limits.Depth)
+	if env.Values == nil {
+		env.Values = map[any]any{}
+	}
+	if env.User == "" {
+		env.User = env.Session.Actor().ID
+	}
+	s := &Scope{engine: e, ctx: ctx, env: env, vm: vm, known: map[string]bool{}, protos: map[string]*goja.Object{}}
+	s.watch = newWatch(vm, e.cfg.Limits)
+	if err := s.bind(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Scope) bind() error {
+	if err := s.vm.Set(truthName, s.truth); err != nil {
+		return err
+	}
+	if _, err := s.vm.RunProgram(s.engine.prelude); err != nil {
+		return fault.Wrap(fault.Internal, err, "the prelude of scripts")
+	}
+	s.bindRecords()
+	for _, m := range s.engine.cfg.Modules {
+		if err := m.Bind(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prelude is what every scope begins with. Callbacks in boolean position count elements by their value; texts cannot be made
+// so long that they cannot be held.
+const prelude = `(function (truth) {
+	['filter', 'some', 'every', 'find', 'findIndex'].forEach(function (name) {
+		var of = Array.prototype[name];
+		Object.defineProperty(Array.prototype, name, {configurable: true, writable: true, value: function (callback, self) {
+			if (typeof callback !== 'function') return of.call(this, callback, self);
+			return of.call(this, function (a, b, c) { return truth(callback.call(self, a, b, c)); });
+		}});
+	});
+	['repeat', 'padStart', 'padEnd'].forEach(function (name) {
+		var of = String.prototype[name];
+		Object.defineProperty(String.prototype, name, {configurable: true, writable: true, value: function (n, pad) {
+			if (n * (name === 'repeat' ? this.length : 1) > 67108864) throw new RangeError('the text would be longer than 64 million characters');
+			return of.call(this, n, pad);
+		}});
+	});
+	var plain = Boolean;
+	Boolean = function Boolean(v) { return new.target ? Reflect.construct(plain, [truth(v)], new.target) : plain(truth(v)); };
+	Boolean.prototype = plain.prototype;
+	Error.prototype.getMessage = function () { return this.message; };
+})(__truth);`
+
+// Close ends the scope. Its values must not be used any more.
+func (s *Scope) Close() { s.watch.stop() }
+
+// VM is the runtime, for modules.
+func (s *Scope) VM() *goja.Runtime { return s.vm }
+
+// Env is what the scope was opened with.
+func (s *Scope) Env() Env { return s.env }
+
+// Context is that of the scope.
+func (s *Scope) Context() context.Context { return s.ctx }
+
+// Engine is the engine of the scope.
+func (s *Scope) Engine() *Engine { return s.engine }
+
+// Running names the script under way.
+func (s *Scope) Running() string { return s.running }
+
+// Set makes a global variable: a text, number, bool or nil, a map or slice of them, a goja value, a Go function.
+func (s *Scope) Set(name string, v any) {
+	if err := s.vm.GlobalObject().Set(name, v); err != nil {
+		s.Throw(err)
+	}
+}
+
+// Get reads a global variable; nil when there is none.
+func (s *Scope) Get(name string) goja.Value { return s.vm.GlobalObject().Get(name) }
+
+// Define sets a value at a path such as "sn_ws.RESTMessageV2", making the objects on the way.
+func (s *Scope) Define(path string, v any) error {
+	at := s.vm.GlobalObject()
+	parts := strings.Split(path, ".")
+	for _, name := range parts[:len(parts)-1] {
+		next, ok := at.Get(name).(*goja.Object)
+		if !ok {
+			next = s.vm.NewObject()
+			if err := at.Set(name, next); err != nil {
+				return err
+			}
+		}
+		at = next
+	}
+	return at.Set(parts[len(parts)-1], v)
+}
+
+// Throw raises an error in the script, with message and getMessage(). A fault of the product stays its cause.
+func (s *Scope) Throw(err error) { panic(s.vm.NewGoError(err)) }
+
+// Text is the text of a value: elements by their value, null and undefined as "".
+func (s *Scope) Text(v goja.Value) string {
+	if v == nil || goja.IsNull(v) || goja.IsUndefined(v) {
+		return ""
+	}
+	return v.String()
+}
+
+// Log writes a line to the log of scripts.
+func (s *Scope) Log(e LogEntry) {
+	if e.Source == "" {
+		e.Source = s.running
+	}
+	if e.Trace == "" {
+		e.Trace = s.env.Trace
+	}
+	if s.engine.cfg.Log != nil {
+		s.engine.cfg.Log(s.ctx, e)
+	}
+}
+
+// Run runs a script and gives the value of its last expression. A failure is an Invalid fault with the script, line and
+// column, whose cause is an *Error; a limit that was reached is a fault of kind Limit.
+func (s *Scope) Run(src Source) (v goja.Value, err error) {
+	p, err := s.engine.compile(src)
+	if err != nil {
+		return nil, err
+	}
+	outer := s.running
+	s.running = src.Name
+	defer func() { s.running = outer }()
+	if err := s.load(p.names); err != nil {
+		return nil, err
+	}
+	return s.run(src.Name, p.code)
+}
+
+func (s *Scope) run(name string, code *goja.Program) (v goja.Value, err error) {
+	if s.depth++; s.depth == 1 {
+		s.watch.begin()
+		defer s.watch.end()
+	}
+	defer func() {
+		s.depth--
+		if p := recover(); p != nil {
+			err = s.failure(name, fmt.Errorf("%v", p))
+		}
+	}()
+	v, err = s.vm.RunProgram(code)
+	if err != nil {
+		return nil, s.failure(name, err)
+	}
+	return v, nil
+}
+
+// Call calls a function of the scope, for modules that keep callbacks.
+func (s *Scope) Call(f goja.Callable, this goja.Value, args ...goja.Value) (goja.Value, error) {
+	v, err := f(this, args...)
+	if err != nil {
+		return nil, s.failure(s.running, err)
+	}
+	return v, nil
+}
+
+// Truth is the truth of a value in a condition: elements count by their value.
+func (s *Scope) Truth(v goja.Value) bool {
+	if v == nil {
+		return false
+	}
+	return s.truthOf(v).ToBoolean()
+}
+
+var elementType = reflect.TypeFor[*element]()
+
+// truth is the helper that rewritten programs call.
+func (s *Scope) truth(call goja.FunctionCall) goja.Value { return s.truthOf(call.Argument(0)) }
+
+// truthOf gives a value whose truth is the element's; other values as they are.
+func (s *Scope) truthOf(v goja.Value) goja.Value {
+	o, ok := v.(*goja.Object)
+	if !ok || o.ExportType() != elementType {
+		return v
+	}
+	if e := o.Export().(*element); e.truthy() {
+		return v
+	}
+	return s.vm.ToValue("")
+}
+
+// failure gives an error of the engine its place and its kind.
+func (s *Scope) failure(name string, err error) error {
+	e := &Error{Script: name, Message: err.Error()}
+	var interrupted *goja.InterruptedError
+	var thrown *goja.Exception
+	var deep *goja.StackOverflowError
+	switch {
+	case errors.As(err, &interrupted):
+		e.place(interrupted.Stack())
+		reason, ok := interrupted.Value().(error)
+		if !ok {
+			reason = err
+		}
+		s.vm.ClearInterrupt()
+		e.Message, e.Cause = reason.Error(), reason
+		return fault.Wrap(fault.Limit, e, "%s", e.Error())
+	case errors.As(err, &deep):
+		e.place(deep.Stack())
+		e.Message = fmt.Sprintf("calls went deeper than %d", s.engine.cfg.Limits.Depth)
+		return fault.Wrap(fault.Limit, e, "%s", e.Error())
+	case errors.As(err, &thrown):
+		e.place(thrown.Stack())
+		e.Stack, e.Cause = thrown.String(), thrown.Unwrap()
+		e.Message = s.messageOf(thrown)
+	}
+	return fault.Wrap(fault.Invalid, e, "%s", e.Error())
+}
+
+// messageOf is what was thrown, as text; an error of the product in its own words.
+func (s *Scope) messageOf(thrown *goja.Exception) string {
+	if cause := thrown.Unwrap(); cause != nil {
+		return cause.Error()
+	}
+	if o, ok := thrown.Value().(*goja.Object); ok {
+		if m := o.Get("message"); m != nil && o.Get("name") != nil {
+			return o.Get("name").String() + ": " + m.String()
+		}
+	}
+	return thrown.Value().String()
+}
+
+// place takes the innermost frame that lies in a script.
+func (e *Error) place(stack []goja.StackFrame) {
+	for _, f := range stack {
+		if at := f.Position(); at.Line > 0 && f.SrcName() != "prelude" {
+			e.Script, e.Line, e.Column = f.SrcName(), at.Line, at.Column
+			return
+		}
+	}
+}
+
+// Read runs fn in the open transaction, or over what is committed.
+func (s *Scope) Read(fn func(record.Tx) error) error {
+	if err := s.looks(); err != nil {
+		return err
+	}
+	if s.env.Writer != nil {
+		return fn(s.env.Writer.Tx())
+	}
+	return s.engine.cfg.DB.Store().Read(s.ctx, fn)
+}
+
+func (s *Scope) looks() error {
+	if s.env.Looks == nil {
+		return nil
+	}
+	return s.env.Looks()
+}
+
+// Write runs fn in a savepoint of the open transaction, or in a transaction of its own. What fn wrote vanishes when it
+// fails; the transaction around it lives on.
+func (s *Scope) Write(fn func(*record.Writer) error) error { return s.write(s.env.Session, fn) }
+
+func (s *Scope) write(session record.Session, fn func(*record.Writer) error) error {
+	if s.env.ReadOnly {
+		return fault.New(fault.Refused, "this script may not write").WithHint("in a transform map, move what writes into an onBefore or onAfter script")
+	}
+	if err := s.looks(); err != nil {
+		return err
+	}
+	if s.env.Wrote != nil {
+		defer s.env.Wrote()
+	}
+	if s.env.Writer == nil {
+		return session.Write(s.ctx, fn)
+	}
+	w := s.env.Writer.With(session)
+	return w.Tx().Nest(s.ctx, func(record.Tx) error { return fn(w) })
+}
+
+// watch bounds the time and, roughly, the memory of the script under way.
+type watch struct {
+	vm      *goja.Runtime
+	limits  Limits
+	began   atomic.Int64 // when the script under way began, in nanoseconds; 0: none
+	heap    atomic.Uint64
+	stopped atomic.Bool
+	timer   atomic.Pointer[time.Timer]
+}
+
+// watchEvery is how often a script that runs long is looked at.
+const watchEvery = 50 * time.Millisecond
+
+func newWatch(vm *goja.Runtime, limits Limits) *watch { return &watch{vm: vm, limits: limits} }
+
+func (w *watch) begin() {
+	w.vm.ClearInterrupt()
+	w.began.Store(time.Now().UnixNano())
+	w.heap.Store(0)
+	if w.timer.Load() == nil {
+		w.timer.Store(time.AfterFunc(watchEvery, w.look))
+	}
+}
+
+func (w *watch) end() { w.began.Store(0) }
+
+func (w *watch) stop() {
+	w.stopped.Store(true)
+	if t := w.timer.Load(); t != nil {
+		t.Stop()
+	}
+}
+
+// look interrupts a script that has run too long, or while which the heap of the process grew too much.
+func (w *watch) look() {
+	if w.stopped.Load() {
+		return
+	}
+	defer func() {
+		if !w.stopped.Load() {
+			w.timer.Load().Reset(watchEvery)
+		}
+	}()
+	began := w.began.Load()
+	if began == 0 {
+		return
+	}
+	if ran := time.Since(time.Unix(0, began)); ran > w.limits.Time {
+		w.vm.Interrupt(fault.New(fault.Limit, "it ran longer than %s", w.limits.Time))
+		return
+	}
+	now := heap()
+	if first := w.heap.Load(); first == 0 {
+		w.heap.Store(now)
+	} else if now > first+w.limits.Memory {
+		w.vm.Interrupt(fault.New(fault.Limit, "memory grew by more than %d MB while it ran", w.limits.Memory>>20))
+	}
+}
+
+// heap is the memory that live and dead objects of the process take.
+func heap() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
