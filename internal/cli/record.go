@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func (c *console) recordListCommand() *cobra.Command {
 	f.IntVar(&o.limit, "limit", 50, "the most records to show; 0 is all")
 	f.IntVar(&o.offset, "offset", 0, "pass over this many first")
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error { return c.listRecords(ctx, a, args[0], o) })
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error { return c.remoteRecords(ctx, r, args[0], o) })
 }
 
 func (c *console) listRecords(ctx context.Context, a *app.App, table string, o *listOptions) error {
@@ -138,7 +139,7 @@ func (c *console) recordGetCommand() *cobra.Command {
 		}
 		return c.showRecord(r)
 	})
-	return cmd
+	return c.onServer(cmd, c.remoteGet)
 }
 
 // showRecord shows one record: for people a field a line, for programs the object itself.
@@ -207,10 +208,14 @@ func (c *console) recordCountCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		count := strconv.FormatInt(n, 10)
-		return c.show(answer{value: map[string]any{"table": t.Name, "count": n}, header: []string{"count"}, rows: [][]string{{count}}, text: count + "\n"})
+		return c.show(countAnswer(t.Name, n))
 	})
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error { return c.remoteCount(ctx, r, args[0], text) })
+}
+
+func countAnswer(table string, n int64) answer {
+	count := strconv.FormatInt(n, 10)
+	return answer{value: map[string]any{"table": table, "count": n}, header: []string{"count"}, rows: [][]string{{count}}, text: count + "\n"}
 }
 
 // errDryRun rolls back what was only tried.
@@ -273,7 +278,9 @@ func (c *console) recordCreateCommand() *cobra.Command {
 		}
 		return c.showRecord(r)
 	})
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
+		return c.remoteWrite(ctx, r, http.MethodPost, args[0], "", args[1:], dryRun)
+	})
 }
 
 func (c *console) recordUpdateCommand() *cobra.Command {
@@ -303,7 +310,9 @@ func (c *console) recordUpdateCommand() *cobra.Command {
 		}
 		return c.showRecord(r)
 	})
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
+		return c.remoteWrite(ctx, r, http.MethodPatch, args[0], args[1], args[2:], dryRun)
+	})
 }
 
 func (c *console) recordDeleteCommand() *cobra.Command {
@@ -324,5 +333,7 @@ func (c *console) recordDeleteCommand() *cobra.Command {
 		}
 		return c.showRecord(r)
 	})
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
+		return c.remoteDelete(ctx, r, args[0], args[1], dryRun)
+	})
 }

@@ -30,13 +30,7 @@ func (c *console) tableListCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "The tables, with their number of records", Args: exactly()}
 	cmd.Flags().BoolVar(&system, "all", false, "with the product's own tables")
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, _ []string) error {
-		type item struct {
-			Name    string `json:"name"`
-			Label   string `json:"label"`
-			Fields  int    `json:"fields"`
-			Records int64  `json:"records"`
-		}
-		out, values := answer{header: []string{"name", "label", "fields", "records"}}, []item{}
+		values := []tableItem{}
 		for _, name := range a.DB.Catalog().Names() {
 			if ofProduct(name) && !system {
 				continue
@@ -46,13 +40,27 @@ func (c *console) tableListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			values = append(values, item{name, t.Title(), len(t.Fields), n})
-			out.rows = append(out.rows, []string{name, t.Title(), strconv.Itoa(len(t.Fields)), strconv.FormatInt(n, 10)})
+			values = append(values, tableItem{name, t.Title(), len(t.Fields), n})
 		}
-		out.value = values
-		return c.show(out)
+		return c.show(tablesAnswer(values))
 	})
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, _ []string) error { return c.remoteTables(ctx, r, system) })
+}
+
+// tableItem is one table in a list.
+type tableItem struct {
+	Name    string `json:"name"`
+	Label   string `json:"label"`
+	Fields  int    `json:"fields"`
+	Records int64  `json:"records"`
+}
+
+func tablesAnswer(tables []tableItem) answer {
+	out := answer{header: []string{"name", "label", "fields", "records"}, value: tables}
+	for _, t := range tables {
+		out.rows = append(out.rows, []string{t.Name, t.Label, strconv.Itoa(t.Fields), strconv.FormatInt(t.Records, 10)})
+	}
+	return out
 }
 
 func (c *console) tableDescribeCommand() *cobra.Command {
@@ -62,24 +70,29 @@ func (c *console) tableDescribeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		out := answer{value: t, header: []string{"field", "label", "type", "length", "properties"}}
-		for i := range t.Fields {
-			f := &t.Fields[i]
-			length := ""
-			if f.Length > 0 {
-				length = strconv.Itoa(f.Length)
-			}
-			out.rows = append(out.rows, []string{f.Name, f.Label, string(f.Type), length, fieldProperties(f)})
-		}
-		if err := c.show(out); err != nil {
-			return err
-		}
-		for _, ix := range t.Indexes {
-			c.note("  index %s%s", strings.Join(ix.Fields, ", "), map[bool]string{true: " (unique)"}[ix.Unique])
-		}
-		return nil
+		return c.showTable(t)
 	})
-	return cmd
+	return c.onServer(cmd, c.remoteDescribe)
+}
+
+// showTable shows the fields and indexes of a table.
+func (c *console) showTable(t *record.Table) error {
+	out := answer{value: t, header: []string{"field", "label", "type", "length", "properties"}}
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		length := ""
+		if f.Length > 0 {
+			length = strconv.Itoa(f.Length)
+		}
+		out.rows = append(out.rows, []string{f.Name, f.Label, string(f.Type), length, fieldProperties(f)})
+	}
+	if err := c.show(out); err != nil {
+		return err
+	}
+	for _, ix := range t.Indexes {
+		c.note("  index %s%s", strings.Join(ix.Fields, ", "), map[bool]string{true: " (unique)"}[ix.Unique])
+	}
+	return nil
 }
 
 func fieldProperties(f *record.Field) string {
@@ -124,7 +137,9 @@ func (c *console) tableCreateCommand() *cobra.Command {
 	f.StringArrayVar(&o.fields, "field", nil, "`NAME:TYPE[:mandatory|unique|display|TABLE]`, any number of times")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the statements only")
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error { return c.createTables(ctx, a, o, args) })
-	return cmd
+	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
+		return c.remoteCreateTables(ctx, r, o, args)
+	})
 }
 
 func (c *console) createTables(ctx context.Context, a *app.App, o *tableOptions, args []string) error {
@@ -132,26 +147,30 @@ func (c *console) createTables(ctx context.Context, a *app.App, o *tableOptions,
 	if err != nil {
 		return err
 	}
-	names, rows := []string{}, [][]string{}
 	for _, t := range tables {
 		if ofProduct(t.Name) {
 			return fault.New(fault.Refused, "table %s: names that begin with sys_ or oauth_ are the product's own", t.Name)
 		}
-		names = append(names, t.Name)
-		rows = append(rows, []string{t.Name})
 	}
 	steps, err := a.DB.Define(ctx, record.System, o.dryRun, tables...)
 	if err != nil {
 		return err
 	}
-	text := ""
-	for _, name := range names {
-		text += fmt.Sprintf("  table %s: %s\n", name, map[bool]string{true: "made or added to", false: "as it was"}[len(steps) > 0])
+	return c.show(definedAnswer(tables, steps, o.dryRun))
+}
+
+// definedAnswer tells of tables that were made, or would be, by these statements.
+func definedAnswer(tables []record.Table, steps []string, dryRun bool) answer {
+	names, rows, text := []string{}, [][]string{}, ""
+	for _, t := range tables {
+		names = append(names, t.Name)
+		rows = append(rows, []string{t.Name})
+		text += fmt.Sprintf("  table %s: %s\n", t.Name, map[bool]string{true: "made or added to", false: "as it was"}[len(steps) > 0])
 	}
-	if o.dryRun {
+	if dryRun {
 		text = strings.Join(steps, "\n") + "\n"
 	}
-	return c.show(answer{value: map[string]any{"tables": names, "statements": steps, "dry_run": o.dryRun}, header: []string{"table"}, rows: rows, text: text})
+	return answer{value: map[string]any{"tables": names, "statements": steps, "dry_run": dryRun}, header: []string{"table"}, rows: rows, text: text}
 }
 
 func (o *tableOptions) tables(args []string) ([]record.Table, error) {

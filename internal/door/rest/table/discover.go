@@ -28,6 +28,7 @@ type entryOf struct {
 	Value     string `json:"value"`
 	Type      string `json:"type,omitempty"`
 	Reference string `json:"reference,omitempty"`
+	Display   bool   `json:"display,omitempty"` // it stands for the record; not told by the platform
 }
 
 // tables answers GET /doc/table/schema: the tables there are.
@@ -51,7 +52,7 @@ func (a *api) fields(r *wire.Request) (*wire.Answer, error) {
 	list := []entryOf{}
 	for i := range t.Fields {
 		f := &t.Fields[i]
-		list = append(list, entryOf{Label: f.Label, Value: f.Name, Type: string(f.Type), Reference: f.Reference})
+		list = append(list, entryOf{Label: f.Label, Value: f.Name, Type: string(f.Type), Reference: f.Reference, Display: f == t.DisplayField()})
 	}
 	return &wire.Answer{Result: list}, nil
 }
