@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 
 	"headrace/internal/core/record"
 )
@@ -164,9 +165,14 @@ func (s *sqliteStore) write(ctx context.Context, durability record.Durability, f
 	}
 	defer c.Close()
 	after := context.WithoutCancel(ctx)
-	if _, err := c.ExecContext(after, "PRAGMA synchronous = NORMAL"); err != nil {
+	if _, err := c.ExecContext(after, pragmas("NORMAL", importPage)); err != nil {
 		return err
 	}
-	defer c.ExecContext(after, "PRAGMA synchronous = FULL")
+	defer c.ExecContext(after, pragmas("FULL", checkpointPage))
 	return transact(ctx, c, beginWriting, fn)
+}
+
+// pragmas is how commits wait for the disk, and at how many pages of the log they write it back.
+func pragmas(synchronous string, pages int) string {
+	return "PRAGMA synchronous = " + synchronous + "; PRAGMA wal_autocheckpoint = " + strconv.Itoa(pages) + ";"
 }

@@ -85,13 +85,14 @@ func usablePath(path string) error {
 }
 
 // Settings of the connections. Pages of 8 kB instead of 4 make inserts a fifth faster and look-ups a tenth slower. The
-// log may grow to 64 MB before it is written back: SQLite's own 4 MB would do that several times a batch, and more
-// than 64 MB makes nothing faster.
+// log may grow to 64 MB before it is written back by an import: SQLite's own 4 MB would do that several times a batch, and
+// more than 64 MB makes nothing faster. Who waits for the disk at each commit is not made to wait for that much at once.
 const (
 	pageSize       = 8 << 10
 	writerCacheKB  = 48 << 10
 	readerCacheKB  = 8 << 10 // each: all connections together stay within 80 MB
-	checkpointPage = 64 << 20 / pageSize
+	checkpointPage = 8 << 20 / pageSize
+	importPage     = 64 << 20 / pageSize
 )
 
 func (s *sqliteStore) pool(size int, write bool) *sql.DB {
@@ -105,7 +106,7 @@ func (s *sqliteStore) pool(size int, write bool) *sql.DB {
 	if write {
 		settings.Set("_txlock", "immediate")
 		settings.Set("_cache_size", strconv.Itoa(-writerCacheKB))
-		setup = "PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " + strconv.Itoa(checkpointPage) + ";" + setup
+		setup = "PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA journal_mode = WAL;" + pragmas("FULL", checkpointPage) + setup
 	} else {
 		settings.Set("_cache_size", strconv.Itoa(-readerCacheKB))
 		setup += "PRAGMA query_only = ON;"
@@ -160,8 +161,11 @@ type connection struct {
 	n *native
 }
 
-// BeginTx gives database/sql a part in the transaction that is open; how it ends is not for it to say.
-func (c *connection) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+// BeginTx gives database/sql a part in the transaction that is open, if one is; how that ends is not for it to say.
+func (c *connection) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if c.AutoCommit() {
+		return c.SQLiteConn.BeginTx(ctx, o)
+	}
 	return part{}, nil
 }
 
