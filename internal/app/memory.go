@@ -33,8 +33,13 @@ func SpareProcessor() {
 	}
 }
 
-// serverLimit is where a server begins to collect harder: requests share one heap, and some may be imports.
-const serverLimit = 1 << 30
+// serverLimit is where a server begins to collect harder: requests share one heap, and some may be imports. Below it what
+// lives is little and what each request leaves behind is much: at 200 % a create takes an eighth less of the processor
+// than at 100 %.
+const (
+	serverLimit   = 1 << 30
+	serverPercent = 200
+)
 
 // ServerMemory sets the garbage collector for a process that serves many. GOGC and GOMEMLIMIT in the environment win.
 func ServerMemory() {
@@ -42,6 +47,6 @@ func ServerMemory() {
 		debug.SetMemoryLimit(serverLimit)
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(serverPercent)
 	}
 }

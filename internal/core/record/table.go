@@ -110,11 +110,14 @@ func (t *Table) Path(path string) []*Field {
 
 // Kind makes Table a query.Dictionary.
 func (t *Table) Kind(path string) (query.Kind, bool) {
-	fs := t.Path(path)
-	if fs == nil {
-		return 0, false
+	last := t.Field(path) // which most paths are
+	if last == nil {
+		fs := t.Path(path)
+		if fs == nil {
+			return 0, false
+		}
+		last = fs[len(fs)-1]
 	}
-	last := fs[len(fs)-1]
 	switch last.Name {
 	case SysID, SysClassName:
 		return query.Exact, true
