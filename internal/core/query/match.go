@@ -304,6 +304,9 @@ func (c *compiler) datePart() func(string) bool {
 	}
 }
 
+// CaseSensitive is what a Dictionary has besides when operators on pieces of text are to tell capitals from small letters.
+type CaseSensitive interface{ CaseSensitive() }
+
 // textual compares pieces of text, case-blind whatever the kind: of the display value for references.
 func (c *compiler) textual() test {
 	if len(c.Values) != 1 {
@@ -317,8 +320,12 @@ func (c *compiler) textual() test {
 	if finds == nil {
 		finds = strings.Contains
 	}
-	want, not := Fold(c.Values[0]), c.Op == NotLike
-	return positive(path, func(text string) bool { return finds(Fold(text), want) != not })
+	fold := Fold
+	if _, exact := c.dict.(CaseSensitive); exact {
+		fold = func(text string) string { return text }
+	}
+	want, not := fold(c.Values[0]), c.Op == NotLike
+	return positive(path, func(text string) bool { return finds(fold(text), want) != not })
 }
 
 // twoFields compares the field with another. Only NSAMEAS holds for nulls.

@@ -39,12 +39,18 @@ func (k *Kept[B]) Touch(ctx context.Context, w *Writer, name string) error {
 	return err
 }
 
+// Fresh reports whether Refresh would have nothing to do.
+func (k *Kept[B]) Fresh() bool {
+	was := k.state.Load()
+	return was != nil && k.touched.Load() == 0 && time.Since(was.at) < keptFresh
+}
+
 // Refresh reads anew what is kept under a name if it may have changed. It is called when transactions begin.
 func (k *Kept[B]) Refresh(ctx context.Context, db *DB, tx Tx, name string, load func(context.Context, Tx) (*B, error)) error {
-	was, touched := k.state.Load(), k.touched.Load()
-	if was != nil && touched == 0 && time.Since(was.at) < keptFresh {
+	if k.Fresh() {
 		return nil
 	}
+	was, touched := k.state.Load(), k.touched.Load()
 	now := time.Now()
 	n, err := revision(ctx, tx, db.Catalog().Table(RevisionTable), name)
 	if err != nil {

@@ -92,15 +92,23 @@ func (w *Writer) matches(ctx context.Context, r *Record, where query.Node) (bool
 	if err != nil {
 		return false, nil
 	}
-	var failed error
-	ok := m.Match(func(path string) (string, bool) {
+	look, failed := w.Lookup(ctx, r)
+	ok := m.Match(look)
+	return ok && failed() == nil, failed()
+}
+
+// Lookup gives what a condition is tested on: a record that need not be in the store, and those that it refers to. failed
+// tells afterwards whether one of them could not be read.
+func (w *Writer) Lookup(ctx context.Context, r *Record) (look query.Lookup, failed func() error) {
+	var first error
+	look = func(path string) (string, bool) {
 		v, err := w.follow(ctx, r, path)
-		if err != nil && failed == nil {
-			failed = err
+		if err != nil && first == nil {
+			first = err
 		}
 		return v.Text, v.Valid
-	})
-	return ok && failed == nil, failed
+	}
+	return look, func() error { return first }
 }
 
 // follow reads what lies at a dotted path of a record; null where a reference leads nowhere.

@@ -78,3 +78,16 @@ func snapshotOf(ctx context.Context, id string) *Snapshot {
 	}
 	return Of(w.Change)
 }
+
+type runKey struct{}
+
+// Handling gives the context of what a handler run does.
+func Handling(ctx context.Context, r *Run) context.Context {
+	return context.WithValue(ctx, runKey{}, r)
+}
+
+// RunIn gives the handler run that ctx belongs to; nil when there is none.
+func RunIn(ctx context.Context) *Run {
+	r, _ := ctx.Value(runKey{}).(*Run)
+	return r
+}
