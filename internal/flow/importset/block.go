@@ -69,6 +69,9 @@ func (b *block) cut(n int) (head, tail *block) {
 	h.lines, t.lines = b.lines[:n], b.lines[n:]
 	h.cells, t.cells = b.cells[:n], b.cells[n:]
 	h.payload, t.payload = b.payload[:n], b.payload[n:]
+	if b.numbers != nil {
+		h.numbers, t.numbers = b.numbers[:n], b.numbers[n:]
+	}
 	if b.old != nil {
 		h.old, t.old = b.old[:n], b.old[n:]
 	}
@@ -76,8 +79,14 @@ func (b *block) cut(n int) (head, tail *block) {
 		h.planned, t.planned = b.planned[:n], b.planned[n:]
 	}
 	t.first += int64(n)
-	t.errs = nil
+	h.errs, t.errs = nil, nil
 	for i, e := range b.errs {
+		if i < n {
+			if h.errs == nil {
+				h.errs = map[int]*format.RowError{}
+			}
+			h.errs[i] = e
+		}
 		if i >= n {
 			if t.errs == nil {
 				t.errs = map[int]*format.RowError{}

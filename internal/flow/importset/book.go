@@ -213,7 +213,7 @@ func (p *pass) commit(ctx context.Context, m *matched) error {
 	p.im.run_.Ledger, p.im.run_.Maps[p.k].Ledger = top, of
 	p.im.pace(time.Since(began))
 	p.im.progress()
-	return nil
+	return p.halted
 }
 
 // attempt is one transaction of commit. It gives the ledgers as they are then.
@@ -223,7 +223,12 @@ func (p *pass) attempt(ctx context.Context, m *matched) (top, of Ledger, err err
 		if err := im.stillWanted(ctx, rw.Tx()); err != nil {
 			return err
 		}
-		if m.out == nil {
+		if m.out == nil && p.x.inTurn {
+			var err error
+			if m, p.halted, err = p.takeInTurn(ctx, rw, m.block); err != nil {
+				return err
+			}
+		} else if m.out == nil {
 			var err error
 			if m, err = p.x.match(ctx, rw.Tx(), m.block, nil); err != nil {
 				return err

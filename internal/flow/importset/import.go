@@ -14,15 +14,17 @@ import (
 	"headrace/internal/connect/format"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
+	"headrace/internal/flow/script"
 	"headrace/internal/flow/transform"
 )
 
 // Service imports. It is safe for use by several goroutines.
 type Service struct {
-	db     *record.DB
-	active sync.Map // numbers of the runs this process works on
-	loads  sync.Map // numbers of the loads this process transforms
-	waking waking   // tells Work of them
+	db      *record.DB
+	active  sync.Map       // numbers of the runs this process works on
+	loads   sync.Map       // numbers of the loads this process transforms
+	scripts *script.Engine // of maps; nil refuses maps that have some
+	waking  waking         // tells Work of them
 }
 
 // New makes a Service over a DB that has the tables of this package.
@@ -80,19 +82,20 @@ func orderOf(d transform.Def) int {
 // importer is one import under way.
 type importer struct {
 	*Service
-	req    Request
-	run_   *Run
-	book   *book
-	began  time.Time
-	before time.Duration // time that earlier attempts took
-	most   atomic.Int64
-	column []string      // columns of staging so far
-	maps   []MapRun      // of the run that is resumed
-	plan   *planReader   // the plan that is applied; nil when a source is imported
-	sum    func() string // the hash of the source, once it is read; see repeat.go
-	start  int64         // where the target's fence stood when the import began
-	empty  bool          // the target had no records then
-	mark   string        // what the fates rest on; empty when somebody else wrote meanwhile
+	req      Request
+	run_     *Run
+	book     *book
+	began    time.Time
+	before   time.Duration // time that earlier attempts took
+	most     atomic.Int64
+	column   []string      // columns of staging so far
+	maps     []MapRun      // of the run that is resumed
+	plan     *planReader   // the plan that is applied; nil when a source is imported
+	sum      func() string // the hash of the source, once it is read; see repeat.go
+	start    int64         // where the target's fence stood when the import began
+	empty    bool          // the target had no records then
+	mark     string        // what the fates rest on; empty when somebody else wrote meanwhile
+	planning bool          // nothing is kept
 }
 
 func (im *importer) run(ctx context.Context) (*Run, error) {
@@ -149,6 +152,9 @@ func (im *importer) compileAll(ctx context.Context, h *format.Header) ([]*transf
 		} else {
 			maps[k], err = im.req.Source.compile(ctx, def, h.Columns, im.target(k))
 		}
+		if err == nil {
+			err = maps[k].CheckScripts(im.scripts)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -196,7 +202,7 @@ func (im *importer) target(k int) *record.Table {
 func (im *importer) passes(ctx context.Context, m *transform.Map, first *block, blocks *stream) error {
 	if im.book.pass == 0 {
 		p := im.pass(0, m)
-		if err := p.fromSource(ctx, first, blocks); err != nil {
+		if err := p.between(ctx, func() error { return p.fromSource(ctx, first, blocks) }); err != nil {
 			return err
 		}
 		im.alone(p, im.start)
@@ -217,7 +223,8 @@ func (im *importer) later(ctx context.Context, k int) error {
 	if im.book.pass < k {
 		im.book.pass, im.book.nextRow = k, 0
 	}
-	return im.pass(k, m).fromStaging(ctx)
+	p := im.pass(k, m)
+	return p.between(ctx, func() error { return p.fromStaging(ctx) })
 }
 
 // stream is blocks on their way from the goroutine that makes them.
@@ -341,19 +348,21 @@ type pass struct {
 	digest uint64 // of the rows of earlier attempts, as they are read again
 	passed int64  // how many those are so far
 
-	sequential bool // matching happens inside the writing transaction
+	sequential bool  // matching happens inside the writing transaction
+	halted     error // a script ended the import
+	skipping   bool  // the onStart script called the import off
 }
 
 func (im *importer) pass(k int, m *transform.Map) *pass {
 	x := newMatcher(m)
 	c := im.db.Catalog()
 	x.fence = im.around(m.Target)
-	p := &pass{im: im, k: k, x: x, w: &writer{x: x.second(), rows: c.Table(RowTable), fence: x.fence}, sequential: x.seen == nil && len(m.Key) > 0}
+	p := &pass{im: im, k: k, x: x, w: &writer{x: x.second(), rows: c.Table(RowTable), fence: x.fence}, sequential: x.inTurn || x.seen == nil && len(m.Key) > 0}
 	x.earlier = func(ctx context.Context, row int64) (string, int64, error) {
 		cells, line, err := p.earlier(ctx, row)
 		return x.keyOf(cells), line, err
 	}
-	if im.empty && im.run_.Resumed == 0 && x.seen != nil {
+	if im.empty && im.run_.Resumed == 0 && x.seen != nil && !x.inTurn {
 		x.start, x.untouched = im.start, func(ctx context.Context, tx record.Tx) (bool, error) {
 			direct, err := im.writtenDirectly(ctx, tx, im.began)
 			return !direct, err
@@ -460,13 +469,25 @@ func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error) er
 	if err != nil || todo == nil {
 		return err
 	}
+	if p.skipping {
+		return hand(skipAll(todo))
+	}
 	if p.sequential {
 		return hand(&matched{block: todo})
 	}
+	if p.x.inTurn {
+		m, err := p.plannedInTurn(ctx, todo)
+		if m != nil && len(m.out) > 0 {
+			err = firstOf(hand(m), err)
+		}
+		return err
+	}
 	var m *matched
 	err = p.im.db.Store().Read(ctx, func(tx record.Tx) error {
-		m, err = p.matchAll(ctx, tx, todo)
-		return err
+		return p.scripted(ctx, nil, script.Env{}, func() error {
+			m, err = p.matchAll(ctx, tx, todo)
+			return err
+		})
 	})
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type outcome struct {
 	reject *transform.Reject // why it is skipped or rejected
 	mod    record.Value      // sys_mod_count that the matched record had
 	old    []record.Assignment
+	said   *transform.Verdict // what scripts want the caller of an import set API to be told
 }
 
 // matched is a block with its outcomes and what has to be written for them.
@@ -56,6 +57,7 @@ type matcher struct {
 	after   func(m *matched) error                                                   // sees every matched block of a plan; nil outside plans
 	fields  []string                                                                 // what is read of the target
 	head    int                                                                      // how many of fields come before those of the map
+	inTurn  bool                                                                     // scripts see row after row
 	fence   *fence                                                                   // of the target
 	// untouched reports that the target holds nothing but rows of this import, as an import that began on an empty table
 	// finds it; nil when it began on others. start is where the fence stood then.
@@ -76,7 +78,7 @@ type planned struct {
 }
 
 func newMatcher(m *transform.Map) *matcher {
-	x := &matcher{m: m, waiting: map[string]int32{}, fields: []string{record.SysID, record.SysModCount}}
+	x := &matcher{m: m, inTurn: m.RowScripts(), waiting: map[string]int32{}, fields: []string{record.SysID, record.SysModCount}}
 	if m.OnAmbiguous() == "first" {
 		x.fields = append(x.fields, record.SysCreatedOn)
 	}
@@ -102,6 +104,9 @@ type wanted struct {
 	values []record.Value
 	ids    []string // records found so far
 	oldest string   // creation time and id of the one kept
+
+	hit     *planned // the record, for scripts to see; rows without scripts are compared as it is read
+	refused *outcome // why the row is not to be mapped, all the same
 }
 
 // round is one matching of rows with distinct keys.
@@ -120,6 +125,23 @@ const settled = -1
 // the target get it at once; the others are looked up together. Where rows with equal keys are all applied, the later
 // ones are left for another round, after this one is written.
 func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int) (*matched, error) {
+	r, err := x.lookUp(ctx, tx, b, rows)
+	if err != nil {
+		return nil, err
+	}
+	for n := range r.wants {
+		if w := &r.wants[n]; len(w.ids) == 0 {
+			r.out[w.row] = x.fresh(r.matched, w.row)
+		}
+	}
+	x.wants = r.wants[:0]
+	x.collect(r.matched)
+	r.created = x.m.TakeCreated()
+	return r.matched, nil
+}
+
+// lookUp settles the rows whose fate does not need the target, and looks up the records of the others.
+func (x *matcher) lookUp(ctx context.Context, tx record.Tx, b *block, rows []int) (*round, error) {
 	r := x.round(b, rows)
 	if err := x.m.Prepare(ctx, x.finder(tx), b.cells); err != nil {
 		return nil, err
@@ -133,18 +155,7 @@ func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int)
 	if failed != nil {
 		return nil, failed
 	}
-	if err := x.find(ctx, tx, r); err != nil {
-		return nil, err
-	}
-	for n := range r.wants {
-		if w := &r.wants[n]; len(w.ids) == 0 {
-			r.out[w.row] = x.fresh(r.matched, w.row)
-		}
-	}
-	x.wants = r.wants[:0]
-	x.collect(r.matched)
-	r.created = x.m.TakeCreated()
-	return r.matched, nil
+	return r, x.find(ctx, tx, r)
 }
 
 // round readies a round. The values of a whole block lie in one of two pieces of memory in turn: while one block is
@@ -184,6 +195,10 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 	}
 	switch {
 	case len(x.m.Key) == 0 || state == transform.KeyInsert:
+		if x.inTurn {
+			r.wants = append(r.wants, wanted{row: i, values: values})
+			return nil
+		}
 		r.out[i] = x.fresh(r.matched, i)
 	case state == transform.KeyEmpty:
 		r.out[i] = outcome{fate: Skipped, reject: x.m.EmptyKey(values)}
@@ -193,7 +208,11 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 			return nil
 		}
 		if x.overlay != nil {
-			if p, ok := x.overlay(key); ok {
+			if p, ok := x.overlay(key); ok && x.inTurn {
+				r.wants = append(r.wants, wanted{row: i, values: values, hit: &p})
+				r.waiting[key] = settled
+				return nil
+			} else if ok {
 				r.out[i] = x.compare(r.matched, i, p)
 				r.waiting[key] = settled
 				return nil
@@ -395,12 +414,12 @@ func (x *matcher) found(out *matched, w *wanted, row []record.Value) {
 		age = row[2].Text + id
 	}
 	w.ids = append(w.ids, id)
-	o := &out.out[w.row]
 	if len(w.ids) > 1 {
 		if x.m.OnAmbiguous() == "reject" {
-			*o = outcome{fate: Rejected, reject: &transform.Reject{Code: reasonAmbiguous, Column: x.m.Column(x.m.Key[0]), Field: x.m.Fields[x.m.Key[0]],
+			w.refused = &outcome{fate: Rejected, reject: &transform.Reject{Code: reasonAmbiguous, Column: x.m.Column(x.m.Key[0]), Field: x.m.Fields[x.m.Key[0]],
 				Value: record.Clip(w.values[x.m.Key[0]].Text), Msg: fmt.Sprintf("%s is on %d records: %s", x.m.KeyText(w.values), len(w.ids), strings.Join(w.ids, ", ")),
 				Hint: "make the key unique in the target, or onAmbiguous: first"}}
+			out.out[w.row] = *w.refused
 			return
 		}
 		if age > w.oldest {
@@ -408,7 +427,13 @@ func (x *matcher) found(out *matched, w *wanted, row []record.Value) {
 		}
 	}
 	w.oldest = age
-	*o = x.compare(out, w.row, planned{id: id, mod: row[1], values: row[x.head:]})
+	p := planned{id: id, mod: row[1], values: row[x.head:]}
+	if x.inTurn {
+		p.values = slices.Clone(p.values)
+		w.hit = &p
+		return
+	}
+	out.out[w.row] = x.compare(out, w.row, p)
 }
 
 // compare gives the fate of a row whose record was found: unchanged, updated with the old values of what differs, or
@@ -418,6 +443,11 @@ func (x *matcher) compare(m *matched, i int, p planned) outcome {
 	if r := x.m.RestFields(m.cells[i], values, p.values); r != nil {
 		return outcome{fate: Rejected, reject: r}
 	}
+	return x.differs(values, p)
+}
+
+// differs gives the fate of a row by the values that it would give its record.
+func (x *matcher) differs(values []record.Value, p planned) outcome {
 	o := outcome{fate: Unchanged, target: p.id, mod: p.mod}
 	for i := range values {
 		switch now := p.values[i]; {

@@ -60,7 +60,7 @@ func (s *Service) Plan(ctx context.Context, req Request, path string) (*PlanRepo
 	req.Maps = maps
 	pl := &planner{report: &PlanReport{Source: req.Source.Name, Path: path, Created: map[string]int64{}}}
 	req.Notes = func(note string) { pl.report.Notes = append(pl.report.Notes, note) }
-	pl.im = &importer{Service: s, req: req, run_: &Run{Source: req.Source.Name, State: Running}, began: time.Now()}
+	pl.im = &importer{Service: s, req: req, run_: &Run{Source: req.Source.Name, State: Running}, began: time.Now(), planning: true}
 	pl.im.book = &book{im: pl.im}
 	pl.im.most.Store(blockRows)
 	if path == "" {
@@ -148,7 +148,9 @@ func (pl *planner) pass(ctx context.Context, k int) (err error) {
 	defer func() { err = errors.Join(err, pl.keys.close()) }()
 	p := pl.im.pass(k, m)
 	pl.watch(p, k)
-	return p.flow(ctx, blocks.after(first), func(_ context.Context, b *matched) error { return pl.take(p, k, b) })
+	return p.between(ctx, func() error {
+		return p.flow(ctx, blocks.after(first), func(_ context.Context, b *matched) error { return pl.take(p, k, b) })
+	})
 }
 
 // begin writes what stands before the rows of map k. Rows out of a plan have all columns from the start, so those of a

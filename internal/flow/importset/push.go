@@ -56,8 +56,9 @@ type PushedRow struct {
 type Outcome struct {
 	Map, Target string
 	Fate        Fate
-	Record      string            // sys_id of the target record, if there is one
-	Reject      *transform.Reject // why it was skipped or rejected
+	Record      string             // sys_id of the target record, if there is one
+	Reject      *transform.Reject  // why it was skipped or rejected
+	Said        *transform.Verdict // what scripts want the caller to be told; nil when there is nothing
 }
 
 // errNoIndex says that a target lacks the index over its map's coalesce fields, which cannot be made inside a transaction.
@@ -155,6 +156,9 @@ func (p *push) compile() error {
 	for k, def := range p.importer.req.Maps {
 		def.OnDuplicate = "apply"
 		m, err := transform.Compile(def, p.column, p.target(k))
+		if err == nil {
+			err = m.CheckScripts(p.scripts)
+		}
 		if err != nil {
 			return err
 		}
@@ -246,11 +250,8 @@ func (p *push) takeMap(ctx context.Context, w *record.Writer, k int, m *transfor
 	step.sequential, step.w.x, step.w.careful = true, step.x, true
 	step.x.fence, step.w.fence = f, f
 	rw := p.session(k).Writer(w.Tx())
-	done, err := step.x.match(ctx, w.Tx(), b, nil)
+	done, err := step.pushed(ctx, rw, b)
 	if err != nil {
-		return err
-	}
-	if err := step.w.write(ctx, rw, done); err != nil {
 		return err
 	}
 	top, of, err := step.settle(ctx, rw, done)
@@ -270,7 +271,7 @@ func (p *push) takeMap(ctx context.Context, w *record.Writer, k int, m *transfor
 			target = ""
 		}
 		p.out.Rows[i].Outcomes = append(p.out.Rows[i].Outcomes, Outcome{Map: p.importer.req.Maps[k].Title(), Target: m.Target.Name,
-			Fate: o.fate, Record: target, Reject: o.reject})
+			Fate: o.fate, Record: target, Reject: o.reject, Said: o.said})
 	}
 	return updateBook(ctx, w.Tx(), p.run_.Maps[k].record, of.assignments())
 }

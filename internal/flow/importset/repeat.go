@@ -97,6 +97,9 @@ func (im *importer) alone(p *pass, start int64) {
 
 // same finds a run whose fates this import would come to again; nil when there is none.
 func (im *importer) same(ctx context.Context) (*record.Record, error) {
+	if slices.ContainsFunc(im.req.Maps, func(d transform.Def) bool { return d.HasScripts() }) {
+		return nil, nil // what scripts do depends on more than the rows
+	}
 	src := &im.req.Source
 	if im.plan != nil || im.req.Restart || src.Size <= 0 || len(im.req.Maps) != 1 || len(transform.Lookups(im.req.Maps[0], im.db.Catalog())) > 0 {
 		return nil, nil

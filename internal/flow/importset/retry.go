@@ -207,11 +207,8 @@ func (p *pass) again(ctx context.Context, m *matched) error {
 	}
 	var top, of Ledger
 	err := im.session(p.k).Write(ctx, func(rw *record.Writer) error {
-		fresh, err := p.x.match(ctx, rw.Tx(), m.block, nil)
+		fresh, err := p.now(ctx, rw, m.block)
 		if err != nil {
-			return err
-		}
-		if err := p.w.write(ctx, rw, fresh); err != nil {
 			return err
 		}
 		top, of = im.run_.Ledger, im.run_.Maps[p.k].Ledger

@@ -9,6 +9,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
+	"headrace/internal/flow/script"
 )
 
 // Map is a compiled transform map, bound to the columns of a source. It stays so when the source shows more of them:
@@ -29,6 +30,15 @@ type Map struct {
 	mandatory []int // positions in Fields that must not end empty
 	unfilled  []string
 	created   []Created
+
+	headers []string                               // of the source
+	scripts map[string][]script.Source             // by their moment
+	answers bool                                   // some fields have source scripts
+	apart   bool                                   // some source script does more than to make a value
+	aliased bool                                   // some script names columns with u_ before them
+	columns [][2]int                               // of the source, as fields of the row that scripts see: by its name, and with u_
+	run     *Run                                   // of the transaction under way
+	learn   func(r *references, text string) error // looks up what a script answered
 }
 
 // entry is one compiled field map.
@@ -44,6 +54,8 @@ type entry struct {
 	same     bool                              // a text that the record holds already is the value
 	key      bool                              // part of the key
 	keyEmpty bool                              // coalesceEmptyFields
+	script   *script.Source                    // makes the source text
+	free     bool                              // not filled by the map; scripts may
 }
 
 // Created is a referenced record that a row asks to be created, because its map says choiceAction: create.
@@ -60,9 +72,9 @@ func Compile(def Def, headers []string, target *record.Table) (*Map, error) {
 	if m.strict && m.clearText == "" {
 		m.clearText = "NULL" // the platform's reserved word
 	}
-	if len(def.Scripts) > 0 {
-		return nil, fault.New(fault.Refused, "map %s has scripts, and this build has no script engine yet", def.Title()).
-			WithHint("take the scripts out, or map the fields directly")
+	m.headers = headers
+	if err := m.bindScripts(); err != nil {
+		return nil, err
 	}
 	zone, err := loadZone(def.Zone)
 	if err != nil {
@@ -72,6 +84,9 @@ func Compile(def Def, headers []string, target *record.Table) (*Map, error) {
 		if err := m.add(&def.Fields[i], headers, zone); err != nil {
 			return nil, fault.During("map "+def.Title(), err)
 		}
+	}
+	if m.RowScripts() {
+		m.widen()
 	}
 	m.findMandatory()
 	for i := range m.entries {
@@ -109,9 +124,6 @@ func (m *Map) add(d *FieldDef, headers []string, zone *time.Location) error {
 	if record.IsSystemField(f.Name) && f.Name != record.SysClassName {
 		return fault.New(fault.Invalid, "field %s is kept by the system and cannot be mapped", f.Name)
 	}
-	if d.UseSourceScript {
-		return fault.New(fault.Refused, "field %s has a source script, and this build has no script engine yet", f.Name)
-	}
 	if slices.Contains(m.Fields, f.Name) {
 		return fault.New(fault.Invalid, "field %s is mapped twice", f.Name)
 	}
@@ -134,7 +146,7 @@ func (m *Map) add(d *FieldDef, headers []string, zone *time.Location) error {
 			return err
 		}
 	}
-	e.same = e.refs == nil && d.DateFormat == "" && d.Constant == nil
+	e.same = e.refs == nil && d.DateFormat == "" && d.Constant == nil && e.script == nil
 	e.plain = e.convert == nil && e.refs == nil && len(f.Choices) == 0
 	if d.Coalesce {
 		m.Key = append(m.Key, len(m.Fields))
@@ -171,7 +183,7 @@ func (e *MissingColumn) Error() string {
 // Clone gives a map that remembers nothing of references yet, for use on another goroutine.
 func (m *Map) Clone() *Map {
 	c := *m
-	c.created = nil
+	c.created, c.run, c.learn = nil, nil, nil
 	c.entries = slices.Clone(m.entries)
 	for i := range c.entries {
 		if r := c.entries[i].refs; r != nil {
@@ -182,6 +194,10 @@ func (m *Map) Clone() *Map {
 }
 
 func (m *Map) bindSource(e *entry, d *FieldDef, headers []string) error {
+	if d.UseSourceScript {
+		m.scriptField(e, d)
+		return nil
+	}
 	if d.Constant != nil {
 		v, err := constantValue(e, *d.Constant)
 		e.constant = v
@@ -268,9 +284,9 @@ func (m *Map) findMandatory() {
 		}
 		at := slices.Index(m.Fields, f.Name)
 		switch {
-		case at >= 0:
+		case at >= 0 && (!m.entries[at].free || policy == "allFields"):
 			m.mandatory = append(m.mandatory, at)
-		case policy == "allFields" && f.Default == "":
+		case at < 0 && policy == "allFields" && f.Default == "":
 			m.unfilled = append(m.unfilled, f.Name)
 		}
 	}

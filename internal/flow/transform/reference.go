@@ -46,9 +46,10 @@ func (r *references) key(text string) string {
 
 // Prepare looks up what the rows refer to, one look-up for each reference column. It must be called before the fields of the rows are transformed.
 func (m *Map) Prepare(ctx context.Context, find Finder, rows [][]record.Value) error {
+	m.learn = func(r *references, text string) error { return r.learnNew(ctx, find, []string{text}) }
 	for i := range m.entries {
 		e := &m.entries[i]
-		if e.refs == nil {
+		if e.refs == nil || e.script != nil {
 			continue
 		}
 		if err := e.refs.prepare(ctx, find, e, rows); err != nil {
@@ -62,26 +63,32 @@ func (r *references) prepare(ctx context.Context, find Finder, e *entry, rows []
 	if len(r.known) > mostKnown {
 		r.known, r.many = map[string]string{}, map[string]int{}
 	}
+	if e.source < 0 {
+		return r.learnNew(ctx, find, []string{e.constant.Text})
+	}
+	texts := make([]string, 0, len(rows))
+	for _, row := range rows {
+		if e.source < len(row) {
+			texts = append(texts, row[e.source].Text)
+		}
+	}
+	return r.learnNew(ctx, find, texts)
+}
+
+// learnNew looks up those of the texts that are not known yet.
+func (r *references) learnNew(ctx context.Context, find Finder, all []string) error {
 	var texts, ids []string
 	asked := map[string]bool{}
-	ask := func(text string) {
+	for _, text := range all {
 		key := r.key(text)
 		if _, known := r.known[key]; known || asked[key] || text == "" {
-			return
+			continue
 		}
 		asked[key] = true
 		if looksLikeID(text) {
 			ids = append(ids, text)
 		}
 		texts = append(texts, key)
-	}
-	for _, row := range rows {
-		if e.source >= 0 && e.source < len(row) {
-			ask(row[e.source].Text)
-		}
-	}
-	if e.source < 0 {
-		ask(e.constant.Text)
 	}
 	if err := r.learn(ctx, find, r.field, r.fold, texts); err != nil {
 		return err
@@ -140,6 +147,10 @@ func (m *Map) reference(e *entry, text string, out *record.Value) *Reject {
 	case "ignore":
 		*out = Keep
 	case "create":
+		if keep, reject := m.mayCreate(OnForeignInsert, e, text); keep || reject != nil {
+			*out = Keep
+			return reject
+		}
 		id = record.NewID()
 		r.known[key] = id
 		m.created = append(m.created, Created{Table: r.table, ID: id, Field: r.field, Value: text})

@@ -64,7 +64,16 @@ func (m *Map) RestFields(cells, out, now []record.Value) *Reject {
 func (m *Map) field(i int, cells, out []record.Value) *Reject {
 	e := &m.entries[i]
 	text := e.constant.Text
-	if e.source >= 0 {
+	switch {
+	case e.free:
+		out[i] = Keep
+		return nil
+	case e.script != nil:
+		var r *Reject
+		if text, r = m.answer(e, cells); r != nil {
+			return r
+		}
+	case e.source >= 0:
 		text = ""
 		if e.source < len(cells) {
 			text = cells[e.source].Text
@@ -73,9 +82,9 @@ func (m *Map) field(i int, cells, out []record.Value) *Reject {
 	switch {
 	case text == "":
 		out[i] = m.emptyValue(i)
-	case text == m.clearText && e.source >= 0:
+	case text == m.clearText && (e.source >= 0 || e.script != nil):
 		out[i] = record.Null
-	case e.plain || e.source < 0 && e.refs == nil:
+	case e.plain || e.source < 0 && e.script == nil && e.refs == nil:
 		out[i] = record.Value{Text: text, Valid: true}
 	default:
 		return m.value(e, text, &out[i])
@@ -141,6 +150,10 @@ func (m *Map) choice(e *entry, text string, out *record.Value) *Reject {
 	case "ignore":
 		*out = Keep
 	case "create":
+		if keep, reject := m.mayCreate(OnChoiceCreate, e, text); keep || reject != nil {
+			*out = Keep
+			return reject
+		}
 		*out = record.Text(text)
 	default:
 		return &Reject{Code: "choice_rejected", Column: e.column, Field: e.field.Name, Value: record.Clip(text),

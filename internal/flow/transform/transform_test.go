@@ -201,7 +201,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"targetTable: server", "map.yaml: the map has no fields", "fields: {target_field: source_column}"},
 		{"fields: {name: In}", "map.yaml: the map names no targetTable", ""},
 		{"targetTable: server\nfields: {cost: {constant: abc}}", "the constant of field cost", ""},
-		{"targetTable: server\nfields: {name: In}\nscripts: [{when: onBefore, script: x}]", "has scripts, and this build has no script engine yet", "take the scripts out, or map the fields directly"},
+		{"targetTable: server\nfields: {name: In}\nscripts: [{when: never, script: x}]", `there is no moment "never"`, "one of onStart, onBefore, onAfter, onForeignInsert, onChoiceCreate, onReject, onComplete, map"},
 		{"targetTable: server\nfields: [", "map.yaml:2:9", ""},
 	} {
 		_, err := compile(t, c.yaml, "In")
