@@ -22,7 +22,9 @@ import (
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/access/vault"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/project"
+	"headrace/internal/store/queue"
 	"headrace/internal/store/sqlstore"
 )
 
@@ -39,12 +41,18 @@ type App struct {
 	Access  *access.Service
 	Vault   *vault.Vault // opens secrets that records hold
 	Project *project.Service
-	store   record.Store
-	scratch string // folder that goes when the App is closed
+	Queue   *queue.Queue // jobs; worked by Serve
+	// Outbound calls other systems.
+	Outbound *outbound.Service
+	store    record.Store
+	scratch  string // folder that goes when the App is closed
 }
 
 // databaseFile is the embedded store inside the data folder.
 const databaseFile = "headrace.db"
+
+// handlers is how many jobs, other than deliveries, a server works at once.
+const handlers = 16
 
 // Open opens the store, makes the product's own tables in it where they are missing, and starts the services.
 func Open(ctx context.Context, cfg Config) (*App, error) {
@@ -58,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	}
 	who := access.New(nil)
 	db, err := record.Open(ctx, store, record.Config{
-		Tables: slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), project.Tables()),
+		Tables: slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), project.Tables(), outbound.Tables()),
 		Hooks:  []record.Hook{who},
 		Guard:  who,
 		Sealer: sealer{secrets},
@@ -68,7 +76,13 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	}
 	who.Use(db)
 	files := project.New(project.Config{DB: db, Open: secrets.Open})
-	return &App{DB: db, Imports: importset.New(db), Access: who, Vault: secrets, Project: files, store: store}, nil
+	jobs, err := queue.New(ctx, store, queue.Config{Queues: map[string]int{queue.Default: handlers, outbound.Queue: outbound.Workers}})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	imports := importset.New(db)
+	calls := outbound.New(outbound.Config{DB: db, Vault: secrets, Queue: jobs, Imports: imports, Formats: Formats()})
+	return &App{DB: db, Imports: imports, Access: who, Vault: secrets, Project: files, Queue: jobs, Outbound: calls, store: store}, nil
 }
 
 // openVault finds the key of the secrets: in the environment, else in the data folder. With a database and no key in the
@@ -138,6 +152,7 @@ func Scratch(ctx context.Context) (*App, error) {
 
 // Close ends the services and closes the store.
 func (a *App) Close() error {
+	a.Outbound.Close()
 	err := a.store.Close()
 	if a.scratch != "" {
 		err = errors.Join(err, os.RemoveAll(a.scratch))

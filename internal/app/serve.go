@@ -185,6 +185,9 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer tending.Wait()
 	defer cancel()
+	if err := s.Queue.Start(ctx); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	tending.Go(func() { s.tend(ctx) })
 	tending.Go(func() { s.Imports.Work(ctx, s.loadFailed) })
 	ended := make(chan error, 1)
@@ -192,7 +195,7 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	select {
 	case err := <-ended:
 		s.work.Stop()
-		return fault.Wrap(fault.Unavailable, err, "the server ended")
+		return errors.Join(fault.Wrap(fault.Unavailable, err, "the server ended"), s.Queue.Stop(ctx))
 	case <-ctx.Done():
 	}
 	return s.stop(context.WithoutCancel(ctx))
@@ -210,6 +213,11 @@ func (s *serving) stop(ctx context.Context) error {
 	var halting sync.WaitGroup
 	defer halting.Wait()
 	halting.Go(s.work.Stop)
+	halting.Go(func() {
+		if err := s.Queue.Stop(ctx); err != nil {
+			s.own.Log.Warn("jobs are cut off", "error", err)
+		}
+	})
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.own.Log.Warn("requests are cut off", "after", drain.String())
 		return errors.Join(s.http.Close())

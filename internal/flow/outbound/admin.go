@@ -229,5 +229,5 @@ func (s *Service) recall(d *delivery) (*Response, error) {
 		return nil, err
 	}
 	return &Response{Status: a.Status, Header: a.Header, Body: a.Body,
-		Request: Sent{Method: d.call.Method, Endpoint: d.call.URL, Body: d.call.Body, Header: d.call.Header}}, nil
+		Request: Sent{Method: d.call.Method, Endpoint: d.call.URL, Body: string(d.call.Body), Header: d.call.Header}}, nil
 }

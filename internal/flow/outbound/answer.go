@@ -139,9 +139,8 @@ func (s *Service) settleBroken(ctx context.Context, d *delivery, g *sending, cau
 // take pushes the rows of an answer and marks the delivery done, in one transaction. What the rows write carries a trace of
 // its own, which leads to this delivery: so that it can be told what came of it, and that it calls the partner no more.
 func (s *Service) take(ctx context.Context, d *delivery, columns []string, rows [][]record.Value, done map[string]string, also func(*record.Writer) error) error {
-	trace := record.NewID()
 	finish := func(w *record.Writer, pushed *importset.Pushed) error {
-		values := map[string]string{"state": string(Done), "completed": stamp(s.clock()), "next_try": "", "reason": "", "error": "", "answer_trace": trace}
+		values := map[string]string{"state": string(Done), "completed": stamp(s.clock()), "next_try": "", "reason": "", "error": ""}
 		for name, v := range done {
 			if _, mine := values[name]; !mine {
 				values[name] = v
@@ -161,7 +160,7 @@ func (s *Service) take(ctx context.Context, d *delivery, columns []string, rows 
 	if len(rows) == 0 {
 		return s.session(d).Write(ctx, func(w *record.Writer) error { return finish(w, nil) })
 	}
-	_, err := s.imports.PushWith(ctx, importset.PushRequest{Table: d.call.Table, Columns: columns, Rows: rows, Trace: trace}, finish)
+	_, err := s.imports.PushWith(ctx, importset.PushRequest{Table: d.call.Table, Columns: columns, Rows: rows, Trace: d.Get("answer_trace").Text}, finish)
 	return err
 }
 

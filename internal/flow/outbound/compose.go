@@ -27,7 +27,7 @@ type call struct {
 	URL        string           `json:"url"`
 	Outside    bool             `json:"outside,omitempty"`
 	Header     []Pair           `json:"header,omitempty"`
-	Body       string           `json:"body,omitempty"`
+	Body       bytesOf          `json:"body,omitempty"`
 	Credential credential       `json:"credential,omitzero"`
 	Redirects  bool             `json:"redirects,omitempty"`
 	Allowed    []string         `json:"allowed,omitempty"`
@@ -44,6 +44,20 @@ type call struct {
 	SourceType string           `json:"sourceTable,omitempty"`
 	SourceID   string           `json:"sourceRecord,omitempty"`
 	Handler    string           `json:"handler,omitempty"`
+}
+
+// bytesOf is a text that may be no UTF-8: kept as bytes.
+type bytesOf string
+
+// MarshalJSON writes the bytes in base64.
+func (b bytesOf) MarshalJSON() ([]byte, error) { return json.Marshal([]byte(b)) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (b *bytesOf) UnmarshalJSON(text []byte) error {
+	var raw []byte
+	err := json.Unmarshal(text, &raw)
+	*b = bytesOf(raw)
+	return err
 }
 
 // title names the call for people.
@@ -107,6 +121,11 @@ func (m *composer) build() error {
 		return err
 	}
 	m.body()
+	for name, v := range m.r.Variables {
+		if secretHeader(name) || slices.Contains(m.d.redact, name) {
+			m.c.Secrets = append(m.c.Secrets, v.Value)
+		}
+	}
 	if len(m.missing) > 0 {
 		return m.unset()
 	}
@@ -245,24 +264,28 @@ func (m *composer) parameter(p Pair) string {
 
 // body settles what is sent. A body that the request gives is sent as it is.
 func (m *composer) body() {
-	if m.r.Body != nil {
-		m.c.Body = *m.r.Body
-	} else {
-		content := m.d.content
-		if m.d.soap && !m.d.strict {
-			content = m.dropUnset(content)
-		}
-		m.c.Body = m.expandAs(content, m.kind(content))
-	}
+	body := m.content()
 	if m.r.UsernameToken != nil {
-		m.c.Body = withUsernameToken(m.c.Body, *m.r.UsernameToken)
+		body = withUsernameToken(body, *m.r.UsernameToken)
 		m.c.Secrets = append(m.c.Secrets, m.r.UsernameToken.Password)
 	}
-	if m.c.Body != "" && !m.d.strict && header(m.c.Header, "Content-Type") == "" {
-		if kind := map[string]string{"json": "application/json", "xml": "application/xml"}[m.kind(m.c.Body)]; kind != "" {
+	m.c.Body = bytesOf(body)
+	if body != "" && !m.d.strict && header(m.c.Header, "Content-Type") == "" {
+		if kind := map[string]string{"json": "application/json", "xml": "application/xml"}[m.kind(body)]; kind != "" {
 			m.c.Header = append(m.c.Header, Pair{"Content-Type", kind})
 		}
 	}
+}
+
+func (m *composer) content() string {
+	if m.r.Body != nil {
+		return *m.r.Body
+	}
+	content := m.d.content
+	if m.d.soap && !m.d.strict {
+		content = m.dropUnset(content)
+	}
+	return m.expandAs(content, m.kind(content))
 }
 
 // kind is how variables in a content are escaped: by its type, or by what it looks like when that is not given.
@@ -304,7 +327,7 @@ func (m *composer) check() error {
 	if m.d.strict || m.r.Body != nil || m.c.Body == "" {
 		return nil
 	}
-	if m.kind(m.c.Body) == "json" && !json.Valid([]byte(m.c.Body)) {
+	if m.kind(string(m.c.Body)) == "json" && !json.Valid([]byte(m.c.Body)) {
 		return fault.New(fault.Invalid, "the content is no JSON once its variables are put in").WithHint("quote the placeholders of texts: \"${name}\"")
 	}
 	return nil

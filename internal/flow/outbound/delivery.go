@@ -92,6 +92,9 @@ func (s *Service) enter(ctx context.Context, w *record.Writer, c *call) (string,
 	if state == Withheld {
 		values["reason"] = "loop"
 	}
+	if c.Table != "" {
+		values["answer_trace"] = record.NewID()
+	}
 	id, err := s.add(ctx, w, DeliveryTable, values)
 	if err != nil || state == Withheld {
 		return id, err

@@ -204,7 +204,11 @@ func (w *world) rows(t testing.TB, table string, fields ...string) [][]string {
 	tab, err := w.db.Table(table)
 	check(t, err)
 	var out [][]string
-	for row, err := range w.db.As(record.System).Select(t.Context(), &record.Query{Table: tab, Fields: fields, OrderBy: []query.Order{{Field: record.SysID}}}) {
+	q := &record.Query{Table: tab, Fields: fields}
+	if !tab.Bare {
+		q.OrderBy = []query.Order{{Field: record.SysID}}
+	}
+	for row, err := range w.db.As(record.System).Select(t.Context(), q) {
 		check(t, err)
 		line := make([]string, len(row))
 		for i, v := range row {

@@ -138,7 +138,7 @@ func (c *call) repeatable() bool {
 	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
 		return true
 	}
-	return c.Key != "" && (c.Policy.KeyHeader != "" && header(c.Header, c.Policy.KeyHeader) != "" || strings.Contains(c.Body+c.URL, c.Key))
+	return c.Key != "" && (c.Policy.KeyHeader != "" && header(c.Header, c.Policy.KeyHeader) != "" || strings.Contains(string(c.Body)+c.URL, c.Key))
 }
 
 // outcome classes an attempt by itself.

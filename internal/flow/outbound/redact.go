@@ -29,6 +29,7 @@ type redactor struct {
 	json    *regexp.Regexp
 	xml     *regexp.Regexp
 	form    *regexp.Regexp
+	quoted  *regexp.Regexp // JSON within a text of JSON
 }
 
 // shortest is how long a known secret must be to be looked for: shorter ones would hide half the text.
@@ -45,9 +46,10 @@ func redactorOf(secrets, names []string) *redactor {
 		word += "|" + regexp.QuoteMeta(n)
 	}
 	return &redactor{replace: strings.NewReplacer(pairs...),
-		json: regexp.MustCompile(`(?i)("(?:` + word + `)"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]"]+)`),
-		xml:  regexp.MustCompile(`(?i)(<(?:[\w.-]+:)?(?:` + word + `)(?:\s[^<>]*)?>)[^<]+`),
-		form: regexp.MustCompile(`(?i)((?:^|[?&;])(?:` + word + `)=)[^&\s;]+`)}
+		json:   regexp.MustCompile(`(?i)("(?:` + word + `)"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]"]+)`),
+		xml:    regexp.MustCompile(`(?i)(<(?:[\w.-]+:)?(?:` + word + `)(?:\s[^<>]*)?>)[^<]+`),
+		quoted: regexp.MustCompile(`(?i)(\\+"(?:` + word + `)\\+"\s*:\s*)(\\+"[^"\\]*|[^\s,}\]"\\]+)`),
+		form:   regexp.MustCompile(`(?i)((?:^|[?&;])(?:` + word + `)=)[^&\s;]+`)}
 }
 
 // variants are the ways in which a secret may stand in a text, the longest first.
@@ -75,6 +77,7 @@ func (r *redactor) text(s string, most int) string {
 	}
 	s = r.replace.Replace(s)
 	s = r.json.ReplaceAllString(s, `${1}"`+hidden+`"`)
+	s = r.quoted.ReplaceAllString(s, `${1}\"`+hidden)
 	s = r.xml.ReplaceAllString(s, "${1}"+hidden)
 	s = r.form.ReplaceAllString(s, "${1}"+hidden)
 	if len(s) > most {

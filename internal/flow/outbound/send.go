@@ -45,7 +45,7 @@ func (g *sending) unclear() bool {
 func (g *sending) response(c *call) *Response {
 	_, query, _ := strings.Cut(c.URL, "?")
 	return &Response{Status: g.resp.Status, Header: g.resp.Header, Body: g.resp.Body, Took: g.took,
-		Request: Sent{Method: c.Method, Endpoint: c.URL, Query: query, Body: c.Body, Header: c.Header}}
+		Request: Sent{Method: c.Method, Endpoint: c.URL, Query: query, Body: string(c.Body), Header: c.Header}}
 }
 
 // userAgent is what we call ourselves.
@@ -126,7 +126,7 @@ type shownAnswer struct {
 }
 
 func (c *call) show(r *redactor, headers []Pair) shownRequest {
-	return shownRequest{Method: c.Method, URL: r.url(c.URL), Headers: r.pairs(headers), Body: r.text(c.Body, mostBody), Size: len(c.Body)}
+	return shownRequest{Method: c.Method, URL: r.url(c.URL), Headers: r.pairs(headers), Body: r.text(string(c.Body), mostBody), Size: len(c.Body)}
 }
 
 func showAnswer(r *redactor, resp *channel.Response) *shownAnswer {
@@ -178,7 +178,7 @@ func (s *Service) logIn(ctx context.Context, w *record.Writer, c *call, g *sendi
 		v["url_query"], v["request_headers"] = query, lines(r.pairs(g.sent))
 	}
 	if all {
-		v["request_body"] = r.text(c.Body, mostBody)
+		v["request_body"] = r.text(string(c.Body), mostBody)
 	}
 	if a := showAnswer(r, g.resp); a != nil {
 		v["response_status"], v["response_length"] = strconv.Itoa(a.Status), strconv.Itoa(a.Size)
