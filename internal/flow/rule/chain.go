@@ -26,10 +26,8 @@ type chain struct {
 // frame is a rule that runs.
 type frame struct{ rule, record string }
 
-const (
-	mostDepth = 20   // rules that run within each other
-	mostRuns  = 5000 // rules that one write may set off, whatever they write
-)
+// mostDepth is how deep rules run within each other.
+const mostDepth = 20
 
 type chainKey struct{}
 
@@ -74,8 +72,8 @@ func (c *chain) recurs(u *rule, id string) bool {
 
 // push notes that a rule runs; a Limit fault says that rules have gone too far.
 func (c *chain) push(u *rule, id string) error {
-	if c.runs++; c.runs > mostRuns {
-		return fault.New(fault.Limit, "one write has set off more than %d business rules", mostRuns).WithHint("the last was %s: does it write records that run it again?", u.name)
+	if c.runs++; c.runs > c.s.cfg.MostRuns {
+		return fault.New(fault.Limit, "one write has set off more than %d business rules", c.s.cfg.MostRuns).WithHint("the last was %s: does it write records that run it again?", u.name)
 	}
 	if len(c.stack) >= mostDepth {
 		return fault.New(fault.Limit, "business rules run within each other %d deep", mostDepth).WithHint("the innermost is %s: does it write records that run it again?", u.name)

@@ -92,7 +92,7 @@ func open(t testing.TB, cfg sqlstore.Config, strict bool) *node {
 	n.events.Use(n.db, n.queue)
 	n.events.LogTo(slog.New(slog.DiscardHandler))
 	engine := script.New(script.Config{DB: n.db, Modules: []script.Module{n.events.Module(), n.notes}, Limits: script.Limits{Time: 5 * time.Second}})
-	n.rules.Use(rule.Config{DB: n.db, Access: n.access, Events: n.events, Rules: engine, Handlers: engine, Strict: strict, Log: slog.New(slog.DiscardHandler)})
+	n.rules.Use(rule.Config{DB: n.db, Access: n.access, Events: n.events, Rules: engine, Handlers: engine, Strict: strict, MostRuns: 300, Log: slog.New(slog.DiscardHandler)})
 	return n
 }
 
@@ -160,9 +160,71 @@ func (n *node) all(table string) []*record.Record {
 	return out
 }
 
-// each runs a test on a node over each kind of store.
-func each(t *testing.T, test func(t *testing.T, n *node)) {
-	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) { test(t, open(t, cfg, false)) })
+// laws are tests that share one node on each kind of store: opening one takes longer than what they do.
+var laws = map[string]func(*testing.T, *node){
+	"ConditionsDecideWhichRulesRun":                        lawConditionsDecideWhichRulesRun,
+	"BeforeRulesChangeWhatIsWritten":                       lawBeforeRulesChangeWhatIsWritten,
+	"AllShapesOfScriptsRun":                                lawAllShapesOfScriptsRun,
+	"AnAbortCancelsTheWriteAndAllThatItsRulesDid":          lawAnAbortCancelsTheWriteAndAllThatItsRulesDid,
+	"AnAbortInsideARuleCancelsOnlyItsOwnWrite":             lawAnAbortInsideARuleCancelsOnlyItsOwnWrite,
+	"TheAbortBoxShowsItsMessageAndRunsNothingElse":         lawTheAbortBoxShowsItsMessageAndRunsNothingElse,
+	"ARuleThatUpdatesItsOwnRecordRunsOnce":                 lawARuleThatUpdatesItsOwnRecordRunsOnce,
+	"RulesThatSetEachOtherOffWithoutEndAreStopped":         lawRulesThatSetEachOtherOffWithoutEndAreStopped,
+	"PreviousIsTheRecordAsOfTheFirstUpdate":                lawPreviousIsTheRecordAsOfTheFirstUpdate,
+	"DeletesRunRulesWithTheOldValues":                      lawDeletesRunRulesWithTheOldValues,
+	"RoleConditionsAskForOneOfTheRoles":                    lawRoleConditionsAskForOneOfTheRoles,
+	"AQuietWriteSkipsRulesAndItsChangeRowSaysWhy":          lawAQuietWriteSkipsRulesAndItsChangeRowSaysWhy,
+	"WhatCannotRunIsRefusedWhenItIsSavedWithItsLine":       lawWhatCannotRunIsRefusedWhenItIsSavedWithItsLine,
+	"TheRuleLogSaysWhatFiredAndWhatWasSkippedAndWhy":       lawTheRuleLogSaysWhatFiredAndWhatWasSkippedAndWhy,
+	"ARuleThatIsRolledBackNeverRuns":                       lawARuleThatIsRolledBackNeverRuns,
+	"AsyncRulesSeeTheRecordAsItIsAndTheSnapshotOfTheWrite": lawAsyncRulesSeeTheRecordAsItIsAndTheSnapshotOfTheWrite,
+	"TheLogOfRulesIsPartOfItsTransaction":                  lawTheLogOfRulesIsPartOfItsTransaction,
+	"RulesRunInTheDocumentedOrder":                         lawRulesRunInTheDocumentedOrder,
+	"ParentsRulesRunForChildrenAmongTheirOwn":              lawParentsRulesRunForChildrenAmongTheirOwn,
+}
+
+func TestRules(t *testing.T) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		n := open(t, cfg, false)
+		for name, law := range laws {
+			t.Run(name, func(t *testing.T) {
+				n.t = t
+				defer n.clear()
+				law(t, n)
+			})
+		}
+	})
+}
+
+// clear removes what a law has left behind.
+func (n *node) clear() {
+	n.drain(time.Now().Add(100 * time.Hour))
+	n.take()
+	for _, table := range []string{rule.Table, rule.ActionTable, event.RegisterTable, event.QueueTable} {
+		for _, r := range n.all(table) {
+			if err := n.session().Delete(context.Background(), r.Table, r.ID()); err != nil {
+				n.t.Fatal(err)
+			}
+		}
+	}
+	for table, key := range map[string][]string{"u_task": {record.SysID}, "u_plain": {record.SysID}, event.Table: {record.SysID},
+		event.RunTable: {record.SysID}, rule.LogTable: {record.SysID}, record.ChangeTable: {"run", "sequence"}} {
+		t := n.table(table)
+		var keys []record.Value
+		for row, err := range n.session().Select(context.Background(), &record.Query{Table: t, Fields: key}) {
+			if err != nil {
+				n.t.Fatal(err)
+			}
+			keys = append(keys, row...)
+		}
+		err := n.store.Write(context.Background(), record.Resumable, func(tx record.Tx) error {
+			_, err := tx.Delete(context.Background(), t, keys)
+			return err
+		})
+		if err != nil {
+			n.t.Fatal(err)
+		}
+	}
 }
 
 func wantText(t testing.TB, what, got, want string) {

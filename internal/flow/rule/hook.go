@@ -241,6 +241,8 @@ func (w *write) scopeFor(u *rule) (scope *script.Scope, done func(), err error) 
 	}
 	if w.current == nil {
 		w.bind(scope)
+	} else { // what the rule before updated still counts as changed
+		w.current.Use(w.current.Current(), w.old, string(w.change.Operation))
 	}
 	return scope, globals(scope, w.current, w.previous), nil
 }

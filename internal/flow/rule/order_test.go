@@ -5,10 +5,9 @@ import (
 	"time"
 )
 
-
 // The order around a write, as the platform documents it. Each case makes rules and says what one insert and one update
 // leave behind.
-func TestRulesRunInTheDocumentedOrder(t *testing.T) {
+func lawRulesRunInTheDocumentedOrder(t *testing.T, n *node) {
 	type r struct{ name, when, order string }
 	cases := []struct {
 		law   string
@@ -26,35 +25,31 @@ func TestRulesRunInTheDocumentedOrder(t *testing.T) {
 		{"async rules run behind all others, when the write is committed", []r{{"C", "async_always", "1"}, {"A", "before", "2"}, {"B", "after", "2000"}}, "A B C"},
 		{"display rules never run", []r{{"X", "display", "1"}, {"A", "after", "100"}}, "A"},
 	}
-	each(t, func(t *testing.T, n *node) {
-		for _, c := range cases {
-			for _, x := range c.rules {
-				pairs := []string{}
-				if x.order != "" {
-					pairs = []string{"order", x.order}
-				}
-				n.rule(x.name, x.when, "note('"+x.name+"')", pairs...)
+	for _, c := range cases {
+		for _, x := range c.rules {
+			pairs := []string{}
+			if x.order != "" {
+				pairs = []string{"order", x.order}
 			}
-			n.insert("u_task", "title", c.law)
-			n.drain(time.Now().Add(time.Second))
-			wantText(t, c.law, n.take(), c.want)
-			for _, old := range n.all("sys_script") {
-				if err := n.session().Delete(t.Context(), old.Table, old.ID()); err != nil {
-					t.Fatal(err)
-				}
+			n.rule(x.name, x.when, "note('"+x.name+"')", pairs...)
+		}
+		n.insert("u_task", "title", c.law)
+		n.drain(time.Now().Add(time.Second))
+		wantText(t, c.law, n.take(), c.want)
+		for _, old := range n.all("sys_script") {
+			if err := n.session().Delete(t.Context(), old.Table, old.ID()); err != nil {
+				t.Fatal(err)
 			}
 		}
-	})
+	}
 }
 
-func TestParentsRulesRunForChildrenAmongTheirOwn(t *testing.T) {
-	each(t, func(t *testing.T, n *node) {
-		n.rule("parent", "before", "note('parent 100 ' + current.getTableName())", "order", "100")
-		n.rule("child", "before", "note('child 50')", "collection", "u_incident", "order", "50")
-		n.rule("late child", "before", "note('child 150')", "collection", "u_incident", "order", "150")
-		n.insert("u_incident", "title", "x")
-		wantText(t, "a child", n.take(), "child 50 parent 100 u_incident child 150")
-		n.insert("u_task", "title", "x")
-		wantText(t, "a parent", n.take(), "parent 100 u_task")
-	})
+func lawParentsRulesRunForChildrenAmongTheirOwn(t *testing.T, n *node) {
+	n.rule("parent", "before", "note('parent 100 ' + current.getTableName())", "order", "100")
+	n.rule("child", "before", "note('child 50')", "collection", "u_incident", "order", "50")
+	n.rule("late child", "before", "note('child 150')", "collection", "u_incident", "order", "150")
+	n.insert("u_incident", "title", "x")
+	wantText(t, "a child", n.take(), "child 50 parent 100 u_incident child 150")
+	n.insert("u_task", "title", "x")
+	wantText(t, "a parent", n.take(), "parent 100 u_task")
 }

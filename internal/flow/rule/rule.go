@@ -23,7 +23,9 @@ type Config struct {
 	// Strict refuses a write when a rule before it fails. Otherwise the failure is logged and the write goes on, as on the
 	// platform.
 	Strict bool
-	Log    *slog.Logger // nil is slog.Default()
+	// MostRuns is how many rules one write may set off, whatever they write; 0 is 5,000.
+	MostRuns int
+	Log      *slog.Logger // nil is slog.Default()
 }
 
 // Service is the rules of a database. It is made before the database is opened, whose hook it is, and completed by Use.
@@ -39,6 +41,9 @@ func New() *Service { return &Service{} }
 func (s *Service) Use(cfg Config) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.MostRuns == 0 {
+		cfg.MostRuns = 5000
 	}
 	s.cfg = cfg
 	cfg.Events.Add(actions{s})
