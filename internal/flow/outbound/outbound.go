@@ -179,3 +179,12 @@ func (s *Service) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 	return got.response(c), nil
 }
+
+// Find checks that the function of a message that a request names is there: a NotFound fault when not.
+func (s *Service) Find(ctx context.Context, tx record.Tx, r Request) error {
+	_, err := loader{s, tx}.load(ctx, r)
+	return err
+}
+
+// DB is the database of the messages.
+func (s *Service) DB() *record.DB { return s.db }
