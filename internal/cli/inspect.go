@@ -91,10 +91,15 @@ func (o *inspectOptions) saveMap(ctx context.Context, a *app.App, in *input, sur
 		}
 		return saveMaps(o.save, chosen.Maps)
 	}
+	return o.saveDerived(in.Name, survey)
+}
+
+// saveDerived writes the map that goes with the table derived from a source.
+func (o *inspectOptions) saveDerived(name string, survey *importset.Survey) error {
 	if len(survey.Columns) == 0 {
-		return fault.New(fault.Invalid, "%s has no columns to map", in.Name)
+		return fault.New(fault.Invalid, "%s has no columns to map", name)
 	}
-	_, def := importset.Derive(survey, importset.TableName(in.Name), "", o.key)
+	_, def := importset.Derive(survey, importset.TableName(name), "", o.key)
 	return saveMaps(o.save, []transform.Def{def})
 }
 

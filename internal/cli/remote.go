@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,7 +61,7 @@ func (c *console) onServer(cmd *cobra.Command, do remoteWork) *cobra.Command {
 const serverVerb = "server"
 
 // atHome are the verbs that have nothing to do with a server's data.
-var atHome = []string{"serve", "init", "test", "version", "advise", "demo", "help", "completion"}
+var atHome = []string{"serve", "init", "test", "version", "advise", "demo", "mock", "help", "completion"}
 
 // checkServer refuses verbs that do not work against a server where one is named: they would work on other data.
 func (c *console) checkServer(cmd *cobra.Command) error {
@@ -141,6 +142,34 @@ func (r *remote) refusal(status int, text []byte) error {
 		f = f.WithHint("%s", p.Hint)
 	}
 	return f
+}
+
+// rowsHeader tells, behind a download, how many rows it held: its absence that it broke off.
+const rowsHeader = "X-Headrace-Rows"
+
+// download writes the body of an answer and tells how many rows the server says it has.
+func (r *remote) download(ctx context.Context, path string, w io.Writer) (int64, error) {
+	req, err := r.request(ctx, http.MethodGet, v1.Prefix+path, nil, "")
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, fault.Wrap(fault.Unavailable, err, "the server cannot be reached: %v", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		text, err := io.ReadAll(resp.Body)
+		return 0, errors.Join(err, r.refusal(resp.StatusCode, text))
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return 0, fault.Wrap(fault.Unavailable, err, "the server's answer broke off")
+	}
+	rows, err := strconv.ParseInt(resp.Trailer.Get(rowsHeader), 10, 64)
+	if err != nil {
+		return 0, fault.Wrap(fault.Unavailable, err, "the server's answer broke off")
+	}
+	return rows, nil
 }
 
 func (r *remote) get(ctx context.Context, path string, out any) error {
@@ -228,15 +257,19 @@ func (c *console) remoteImport(ctx context.Context, r *remote, name string, o *i
 	if err != nil {
 		return err
 	}
-	if o.save != "" {
-		return fault.New(fault.Invalid, "--save does not work against a server: it keeps plans itself").WithHint("apply takes the plan's id")
-	}
 	if o.plan {
 		var p v1.Plan
 		if err := c.upload(ctx, r, "/plans", name, &o.source, params, &p); err != nil {
 			return err
 		}
-		c.note("  plan %s is kept on the server; headrace apply %s does exactly this", p.ID, p.ID)
+		named := p.ID
+		if o.save != "" {
+			named = o.save
+			if err := saveReference(o.save, r.base, p.ID); err != nil {
+				return err
+			}
+		}
+		c.note("  plan %s is kept on the server; headrace apply %s does exactly this", p.ID, named)
 		return c.showPlan(p.Report(), nil, o.changes)
 	}
 	params.Set("wait", "true")
@@ -277,12 +310,17 @@ func runFrom(r v1.Run) *importset.Run {
 }
 
 func (c *console) remoteInspect(ctx context.Context, r *remote, name string, o *inspectOptions) error {
-	if o.save != "" {
-		return fault.New(fault.Invalid, "inspect --save does not work against a server yet").WithHint("leave --server away")
+	if o.save != "" && o.into != "" {
+		return fault.New(fault.Invalid, "inspect --save with --into does not work against a server yet").WithHint("leave --into away: the map is then derived from the file")
 	}
 	var survey importset.Survey
 	if err := c.upload(ctx, r, "/inspections", name, &o.source, url.Values{"into": {o.into}, "key": {strings.Join(o.key, ",")}}, &survey); err != nil {
 		return err
+	}
+	if o.save != "" {
+		if err := o.saveDerived(name, &survey); err != nil {
+			return err
+		}
 	}
 	return c.show(c.surveyAnswer(&survey))
 }
@@ -337,7 +375,41 @@ func (c *console) remoteRetry(ctx context.Context, r *remote, number, file strin
 	return c.remoteRun(run)
 }
 
-func (c *console) remoteApply(ctx context.Context, r *remote, plan string, restart bool) error {
+// planReference is what a file holds that names a plan on a server.
+type planReference struct {
+	Server string `json:"server"`
+	Plan   string `json:"plan"`
+}
+
+func saveReference(path, server, plan string) error {
+	text, err := marshal(planReference{server, plan})
+	if err == nil {
+		err = os.WriteFile(path, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return unsaved(path, err)
+	}
+	return nil
+}
+
+// planID is the id of a plan on the server, given as such or by a file that --save wrote.
+func planID(given string) (string, error) {
+	text, err := os.ReadFile(given)
+	if err != nil {
+		return given, nil
+	}
+	var ref planReference
+	if json.Unmarshal(text, &ref) != nil || ref.Plan == "" {
+		return "", fault.New(fault.Invalid, "%s is no plan of a server", given).WithHint("a plan made without --server is applied without it")
+	}
+	return ref.Plan, nil
+}
+
+func (c *console) remoteApply(ctx context.Context, r *remote, given string, restart bool) error {
+	plan, err := planID(given)
+	if err != nil {
+		return err
+	}
 	var run v1.Run
 	if err := r.call(ctx, http.MethodPost, fmt.Sprintf("/plans/%s/apply?wait=true&restart=%t", url.PathEscape(plan), restart), nil, "", &run); err != nil {
 		return err
@@ -403,12 +475,14 @@ func (c *console) remoteRows(ctx context.Context, r *remote, number string, o *r
 	if err != nil {
 		return err
 	}
-	if o.save != "" {
-		return fault.New(fault.Invalid, "run rows --save does not work against a server yet").WithHint("-o csv shows the rows")
-	}
 	query := url.Values{}
 	if len(o.fates) > 0 {
 		query.Set("fate", strings.Join(o.fates, ","))
+	}
+	if o.save != "" {
+		return c.saveRows(n, o.save, func(w io.Writer) (int64, error) {
+			return r.download(ctx, fmt.Sprintf("/runs/%d/file?%s", n, query.Encode()), w)
+		})
 	}
 	rows := pagesOf[v1.Row](ctx, r, fmt.Sprintf("/runs/%d/rows", n), query)
 	return c.showList([]string{"line", "fate", "reason", "message", "target"}, func(yield func(item, error) bool) {

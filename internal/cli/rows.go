@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"headrace/internal/app"
-	"headrace/internal/connect/format"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/importset"
@@ -44,10 +44,14 @@ func (c *console) runRows(ctx context.Context, a *app.App, n int64, o *rowsOptio
 	if err != nil {
 		return err
 	}
-	rows := a.Imports.Rows(ctx, n, fates...)
 	if o.save != "" {
-		return c.saveRows(ctx, a, run, rows, o.save)
+		write, err := a.Imports.RowWriter(ctx, n, app.Formats(), fates...)
+		if err != nil {
+			return err
+		}
+		return c.saveRows(n, o.save, func(w io.Writer) (int64, error) { return write(ctx, w) })
 	}
+	rows := a.Imports.Rows(ctx, n, fates...)
 	header := append([]string{"line", "fate", "reason", "message", "target"}, run.Columns...)
 	if c.settings.Output == "table" {
 		header = header[:5]
@@ -111,47 +115,18 @@ func rowValue(run *importset.Run, row *importset.StagedRow) any {
 	return v
 }
 
-// saveRows writes rows in the format and with the options of their source, so that what is mended there can be imported
-// by the same command.
-func (c *console) saveRows(ctx context.Context, a *app.App, run *importset.Run, rows iter.Seq2[*importset.StagedRow, error], path string) error {
-	stored, err := a.Imports.Stored(ctx, run.Number)
-	if err != nil {
-		return err
-	}
-	f, err := app.FormatNamed(stored.Format)
-	if err != nil {
-		return err
-	}
-	w, ok := f.(format.Writer)
-	if !ok {
-		return fault.New(fault.Refused, "format %s cannot be written", stored.Format).WithHint("-o csv shows the rows too")
-	}
-	count := int64(0)
-	cells := func(yield func([]record.Value, error) bool) {
-		for row, err := range rows {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			count++
-			if !yield(row.Cells, nil) {
-				return
-			}
-		}
-	}
-	if err := writeRows(ctx, w, path, run.Columns, cells, stored.Options); err != nil {
-		return err
-	}
-	return c.show(answer{value: map[string]any{"run": run.Number, "rows": count, "path": path}, header: []string{"rows", "path"},
-		rows: [][]string{{strconv.FormatInt(count, 10), path}}, text: fmt.Sprintf("  %s rows in %s\n", importset.Thousands(count), path)})
-}
-
-func writeRows(ctx context.Context, w format.Writer, path string, header []string, rows iter.Seq2[[]record.Value, error], o format.Options) error {
+// saveRows writes rows as they came to a file.
+func (c *console) saveRows(number int64, path string, write func(io.Writer) (int64, error)) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return unsaved(path, err)
 	}
-	return settleFile(f, path, w.Write(ctx, f, header, rows, o))
+	count, err := write(f)
+	if err := settleFile(f, path, err); err != nil {
+		return err
+	}
+	return c.show(answer{value: map[string]any{"run": number, "rows": count, "path": path}, header: []string{"rows", "path"},
+		rows: [][]string{{strconv.FormatInt(count, 10), path}}, text: fmt.Sprintf("  %s rows in %s\n", importset.Thousands(count), path)})
 }
 
 // retryMaps reads the maps of --map, or none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 
@@ -102,6 +103,9 @@ func (a *API) runOperations() []*operation {
 			answers: []outcome{{status: 200, doc: "The run.", schema: runSchema()}}, do: a.getRun},
 		{id: "listRows", method: "GET", path: "/runs/{run}/rows", summary: "The rows of a run: what they held and what became of them", roles: importers, params: rows,
 			answers: []outcome{{status: 200, doc: "One page.", schema: pageOf("RowPage", rowSchema())}}, do: a.listRows},
+		{id: "downloadRows", method: "GET", path: "/runs/{run}/file", summary: "The rows of a run as they came, as a file of the source's format", roles: importers,
+			params: rows[:2], doc: "To mend and import again. The trailer X-Headrace-Rows tells at the end how many rows there are.",
+			answers: []outcome{{status: 200, doc: "The file.", media: "application/octet-stream"}}, do: a.downloadRows},
 		{id: "listReasons", method: "GET", path: "/runs/{run}/reasons", summary: "The skipped and rejected rows, grouped by cause", roles: importers, params: one,
 			answers: []outcome{{status: 200, doc: "The groups, the largest first.", schema: fields("Reasons").with(must("items", listOf(groupSchema())))}}, do: a.listReasons},
 		{id: "followRun", method: "GET", path: "/runs/{run}/events", summary: "Live progress as server-sent events", roles: importers, params: one,
@@ -197,6 +201,35 @@ func (a *API) listRows(c *call) (*reply, error) {
 		page.Items = append(page.Items, rowOf(run, row))
 	}
 	return &reply{body: page}, nil
+}
+
+// rowsHeader is the trailer that tells how many rows a download held.
+const rowsHeader = "X-Headrace-Rows"
+
+// downloadRows writes rows of a run as a file.
+func (a *API) downloadRows(c *call) (*reply, error) {
+	fates, err := fatesOf(c.list("fate"))
+	if err != nil {
+		return nil, err
+	}
+	write, err := a.Imports.RowWriter(c.Context(), c.number("run", 0), a.Formats, fates...)
+	if err != nil {
+		return nil, err
+	}
+	return &reply{stream: func(w http.ResponseWriter) error {
+		h := w.Header()
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Trailer", rowsHeader)
+		w.WriteHeader(http.StatusOK)
+		rows, err := write(c.Context(), w)
+		if err != nil { // the status is gone: the missing trailer tells
+			a.Log.WarnContext(c.Context(), "a download broke off", "error", err)
+			return nil
+		}
+		h.Set(rowsHeader, strconv.FormatInt(rows, 10))
+		return nil
+	}}, nil
 }
 
 func fatesOf(names []string) ([]importset.Fate, error) {
