@@ -21,9 +21,13 @@ import (
 	"headrace/internal/door/rest/v1"
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/access/vault"
+	"headrace/internal/flow/event"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/project"
+	"headrace/internal/flow/rule"
+	"headrace/internal/flow/script"
+	"headrace/internal/flow/script/glide"
 	"headrace/internal/store/queue"
 	"headrace/internal/store/sqlstore"
 )
@@ -32,18 +36,21 @@ import (
 type Config struct {
 	Data     string // folder of the embedded store; it is made when missing
 	Database string // postgres://user:password@host/database
+	Outside  Outside
 }
 
 // App is the product put together.
 type App struct {
-	DB      *record.DB
-	Imports *importset.Service
-	Access  *access.Service
-	Vault   *vault.Vault // opens secrets that records hold
-	Project *project.Service
-	Queue   *queue.Queue // jobs; worked by Serve
-	// Outbound calls other systems.
-	Outbound *outbound.Service
+	DB       *record.DB
+	Imports  *importset.Service
+	Access   *access.Service
+	Vault    *vault.Vault // opens secrets that records hold
+	Queue    *queue.Queue // jobs; worked by Serve
+	Events   *event.Service
+	Rules    *rule.Service
+	Outbound *outbound.Service // calls other systems
+	Project  *project.Service
+	scripts  *scripts
 	store    record.Store
 	scratch  string // folder that goes when the App is closed
 }
@@ -64,25 +71,31 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	who := access.New(nil)
-	db, err := record.Open(ctx, store, record.Config{
-		Tables: slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), project.Tables(), outbound.Tables()),
-		Hooks:  []record.Hook{who},
-		Guard:  who,
-		Sealer: sealer{secrets},
-	})
+	f := newFlows(cfg.Outside)
+	db, err := record.Open(ctx, store, record.Config{Tables: tables(), Hooks: f.hooks(), Guard: f.access, Sealer: sealer{secrets}, Clock: cfg.Outside.Clock})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	who.Use(db)
-	files := project.New(project.Config{DB: db, Open: secrets.Open})
-	jobs, err := queue.New(ctx, store, queue.Config{Queues: map[string]int{queue.Default: handlers, outbound.Queue: outbound.Workers}})
+	jobs, err := queue.New(ctx, store, queue.Config{Clock: cfg.Outside.Clock,
+		Queues: map[string]int{queue.Default: handlers, event.JobQueue: handlers, outbound.Queue: outbound.Workers}})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	imports := importset.New(db)
-	calls := outbound.New(outbound.Config{DB: db, Vault: secrets, Queue: jobs, Imports: imports, Formats: Formats()})
-	return &App{DB: db, Imports: imports, Access: who, Vault: secrets, Project: files, Queue: jobs, Outbound: calls, store: store}, nil
+	a := &App{DB: db, Vault: secrets, store: store}
+	f.use(a, secrets, jobs, cfg.Outside)
+	a.Project = project.New(project.Config{DB: db, Open: secrets.Open, Check: a.checkScript, Getenv: cfg.Outside.Getenv})
+	return a, nil
+}
+
+// tables lists the tables of all parts.
+func tables() []record.Table {
+	return slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), script.Tables(), glide.Tables(), event.Tables(), rule.Tables(),
+		outbound.Tables(), project.Tables())
+}
+
+// checkScript tells whether a script of a project's file is one.
+func (a *App) checkScript(name, text string, expression bool) error {
+	return a.scripts.handlers.Check(script.Source{Name: name, Text: text, Expression: expression})
 }
 
 // openVault finds the key of the secrets: in the environment, else in the data folder. With a database and no key in the

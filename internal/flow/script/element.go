@@ -239,24 +239,61 @@ func (e *element) setMillis(ms int64) {
 	e.g.assign(e.path, time.UnixMilli(ms).UTC().Format(layout))
 }
 
-// glideObject is the value as the platform's own object: a GlideDateTime or GlideDate where scripts have them.
+// glideObject is the value as the platform's own object: a GlideDateTime or its like where scripts have them.
 func (e *element) glideObject() any {
-	class := map[bool]string{true: "GlideDate", false: "GlideDateTime"}[e.field().Type.Stored() == record.Date]
-	vm := e.g.s.vm
-	ctor := vm.Get(class)
-	if ctor == nil || e.field().Type.Kind() != query.Date && e.field().Type.Kind() != query.DateTime {
-		return e.text()
+	if o := e.g.s.platformObject(e.field().Type, e.text()); o != nil {
+		return o
 	}
-	o, err := vm.New(ctor)
+	return e.text()
+}
+
+// platformClasses are the classes that stand for values of a type.
+var platformClasses = map[record.Type]string{record.DateTime: "GlideDateTime", record.Date: "GlideDate", record.Duration: "GlideDuration"}
+
+// platformObject makes the object that stands for a value of a type; nil where there is none.
+func (s *Scope) platformObject(t record.Type, text string) *goja.Object {
+	class := platformClasses[t]
+	if class == "" {
+		return nil
+	}
+	ctor := s.vm.Get(class)
+	if ctor == nil {
+		return nil
+	}
+	o, err := s.vm.New(ctor)
 	if err != nil {
-		e.g.s.Throw(err)
+		s.Throw(err)
 	}
-	if set, ok := goja.AssertFunction(o.Get("setValue")); ok && e.text() != "" {
-		if _, err := set(o, vm.ToValue(e.text())); err != nil {
-			e.g.s.Throw(err)
-		}
+	if text != "" {
+		s.callMethod(o, "setValue", text)
 	}
 	return o
+}
+
+// callMethod calls a method with texts and gives its answer; undefined when there is no such method.
+func (s *Scope) callMethod(o *goja.Object, name string, texts ...string) goja.Value {
+	call, ok := goja.AssertFunction(o.Get(name))
+	if !ok {
+		return goja.Undefined()
+	}
+	args := make([]goja.Value, len(texts))
+	for i, text := range texts {
+		args[i] = s.vm.ToValue(text)
+	}
+	v, err := call(o, args...)
+	if err != nil {
+		s.Throw(err)
+	}
+	return v
+}
+
+// shownDate is what the user sees of a date, date-time or duration: in his zone and format, where scripts have the
+// classes of dates.
+func (s *Scope) shownDate(t record.Type, text string) string {
+	if o := s.platformObject(t, text); o != nil {
+		return s.callMethod(o, "getDisplayValue").String()
+	}
+	return text
 }
 
 func (e *element) setError(message string) {

@@ -91,8 +91,11 @@ func New(cfg Config) *Engine {
 	return &Engine{cfg: cfg, programs: map[Source]*program{}, prelude: goja.MustCompile("prelude", prelude, false)}
 }
 
-// Use adds a module: for those that are made after the engine because they need it. It must be called before scopes open.
-func (e *Engine) Use(m ...Module) { e.cfg.Modules = append(e.cfg.Modules, m...) }
+// Use completes an engine that was made before its database was opened. It must be called before scopes open.
+func (e *Engine) Use(db *record.DB) { e.cfg.DB = db }
+
+// Add adds modules: those that are made after the engine because they need it. It must be called before scopes open.
+func (e *Engine) Add(m ...Module) { e.cfg.Modules = append(e.cfg.Modules, m...) }
 
 // DB is the database that scripts see.
 func (e *Engine) DB() *record.DB { return e.cfg.DB }

@@ -534,7 +534,7 @@ func (g *GlideRecord) displayOf(path string) string {
 	if at := slices.IndexFunc(f.Choices, func(c record.Option) bool { return c.Value == text }); at >= 0 && f.Choices[at].Label != "" {
 		return f.Choices[at].Label
 	}
-	return text
+	return g.s.shownDate(f.Type, text)
 }
 
 // setDisplay sets a field by what people see.

@@ -310,8 +310,10 @@ func (s *Scope) listText(v goja.Value) string {
 
 // find reads the first record of an encoded query.
 func (g *GlideRecord) find(text string) bool {
+	before := len(g.conditions)
 	g.add(text)
 	g.query()
+	g.conditions = g.conditions[:before] // the next get asks anew
 	return g.next()
 }
 

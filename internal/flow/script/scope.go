@@ -31,6 +31,8 @@ type Env struct {
 	// Looks is called before a script reads or writes records, and Wrote after it wrote some. Either may be nil.
 	Looks func() error
 	Wrote func()
+	// Log, when given, gets what the scope's scripts log, beside the engine's own log.
+	Log func(LogEntry)
 	// Values are the modules' own.
 	Values map[any]any
 }
@@ -171,6 +173,9 @@ func (s *Scope) Log(e LogEntry) {
 	}
 	if e.Trace == "" {
 		e.Trace = s.env.Trace
+	}
+	if s.env.Log != nil {
+		s.env.Log(e)
 	}
 	if s.engine.cfg.Log != nil {
 		s.engine.cfg.Log(s.ctx, e)

@@ -73,6 +73,8 @@
     contains: function (x) { return this.some(function (y) { return y === x || host.text(y) === host.text(x); }); },
     add: function (x) { return this.push(x) > 0; },
     remove: function (i) { return this.splice(i, 1)[0]; },
+    getLength: function () { return this.length; },
+    item: function (i) { return this.get(i); },
     toArray: function () { return this.slice(); },
     iterator: function () {
       var at = 0, list = this;

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"headrace/internal/core/record"
+	"headrace/internal/flow/access"
+	"headrace/internal/flow/access/vault"
+	"headrace/internal/flow/event"
+	"headrace/internal/flow/importset"
+	"headrace/internal/flow/outbound"
+	"headrace/internal/flow/rule"
+	"headrace/internal/flow/script"
+	"headrace/internal/store/queue"
+)
+
+// Outside is what stands in the place of the world, for tests. Its zero value is the world.
+type Outside struct {
+	Clock   func() time.Time
+	Through http.RoundTripper                            // in the place of the network
+	Log     func(ctx context.Context, e script.LogEntry) // of scripts
+	Getenv  func(name string) (string, bool)             // secrets of projects
+	Dice    func() float64                               // jitter of waits
+}
+
+// flows are the parts in which what happens to a record leads to more: rules, events, scripts, calls. They are made before
+// the database, whose hooks they are, and completed when it is open.
+type flows struct {
+	access  *access.Service
+	events  *event.Service
+	rules   *rule.Service
+	scripts *scripts
+}
+
+func newFlows(out Outside) *flows {
+	who := access.New(nil)
+	return &flows{access: who, events: event.New(), rules: rule.New(), scripts: newScripts(who, out)}
+}
+
+// hooks are in the order in which they see a write: what keeps configuration in order first, then rules.
+func (f *flows) hooks() []record.Hook {
+	return []record.Hook{f.rules.Keeper(), f.scripts.rules.Hook(), f.scripts.handlers.Hook(), f.events, f.rules, f.access}
+}
+
+// use completes the parts.
+func (f *flows) use(a *App, secrets *vault.Vault, jobs *queue.Queue, out Outside) {
+	f.access.Use(a.DB)
+	f.events.Use(a.DB, jobs)
+	a.Access, a.Events, a.Rules, a.Queue, a.scripts = f.access, f.events, f.rules, jobs, f.scripts
+	a.Imports = importset.New(a.DB)
+	a.Outbound = outbound.New(outbound.Config{DB: a.DB, Vault: secrets, Queue: jobs, Imports: a.Imports, Formats: Formats(), Through: out.Through, Clock: out.Clock, Dice: out.Dice})
+	f.scripts.use(a.DB, f.access, secrets, out, f.events.Module())
+	f.rules.Use(rule.Config{DB: a.DB, Access: f.access, Events: f.events, Rules: f.scripts.rules, Handlers: f.scripts.handlers})
+	a.Imports.UseScripts(f.scripts.handlers)
+}
