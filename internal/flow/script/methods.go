@@ -558,5 +558,9 @@ func (g *GlideRecord) setDisplay(name, text string) {
 		}
 		text = by.id()
 	}
+	if o := g.s.platformObject(f.Type, ""); o != nil && text != "" {
+		g.s.callMethod(o, "setDisplayValue", text)
+		text = g.s.callMethod(o, "getValue").String()
+	}
 	g.assign(name, text)
 }

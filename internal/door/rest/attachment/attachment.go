@@ -34,6 +34,10 @@ func Routes(d wire.Deps) []wire.Route {
 		{Method: http.MethodPatch, Pattern: one, Handler: a.rename},
 		{Method: http.MethodDelete, Pattern: one, Handler: a.remove},
 		{Method: http.MethodGet, Pattern: one + "/file", Handler: a.download, OwnForm: true},
+		{Method: http.MethodGet, Pattern: one + "/attributes", Handler: a.attributes},
+		{Method: http.MethodPost, Pattern: one + "/attributes", Handler: a.addAttributes},
+		{Method: http.MethodPut, Pattern: one + "/attributes", Handler: a.putAttributes},
+		{Method: http.MethodDelete, Pattern: one + "/attributes", Handler: a.removeAttributes},
 		{Method: http.MethodPost, Pattern: "/api/now/attachment/file", Handler: a.upload, OwnForm: true},
 		{Method: http.MethodPost, Pattern: "/api/now/attachment/upload", Handler: a.uploadForm, OwnForm: true},
 	}

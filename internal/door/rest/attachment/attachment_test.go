@@ -30,7 +30,7 @@ func tables() []record.Table {
 	whole := func(name string) record.Field { return record.Field{Name: name, Type: record.Integer} }
 	return []record.Table{
 		{Name: attachment.Table, Fields: []record.Field{text("file_name"), text("table_name"), text("table_sys_id"), text("content_type"), whole("size_bytes"),
-			whole("size_compressed"), text("compressed"), whole("chunk_size_bytes"), text("hash"), text("state"), text("encryption_context")}},
+			whole("size_compressed"), text("compressed"), whole("chunk_size_bytes"), text("hash"), text("state"), text("encryption_context"), text("attributes")}},
 		{Name: attachment.DocTable, Fields: []record.Field{{Name: attachment.Table, Type: record.Reference, Reference: attachment.Table}, whole("position"), whole("length"), text("data")},
 			Indexes: []record.Index{{Fields: []string{attachment.Table, "position"}, Unique: true}}},
 		{Name: "u_note", Fields: []record.Field{text("u_text")}},

@@ -201,3 +201,12 @@ var gr = new GlideRecord('incident'); gr.initialize(); gr.applyEncodedQuery('cat
 //# 5.2 instanceOf
 var gr = new GlideRecord('incident'); [gr.instanceOf('task'), gr.instanceOf('incident'), gr.instanceOf('problem')].join()
 //= true,true,false
+
+//# 5.2 get may be called again and again
+var gr = new GlideRecord('incident'), n = []; ['Mail is slow', 'Mouse is lost'].forEach(function (t) { if (gr.get('short_description', t)) n.push(gr.getValue('priority')); }); n.join()
+//= 3,4
+
+//# 5.2 setDisplayValue of a date-time is in the user's zone and format
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); gr.setDisplayValue('opened_at', '07/04/2026 09:00:00'); gr.getValue('opened_at')
+//@ abe
+//= 2026-07-04 16:00:00
