@@ -166,7 +166,7 @@ func Scratch(ctx context.Context) (*App, error) {
 // Close ends the services and closes the store.
 func (a *App) Close() error {
 	a.Outbound.Close()
-	err := a.store.Close()
+	err := errors.Join(a.scripts.library.Flush(context.Background()), a.store.Close())
 	if a.scratch != "" {
 		err = errors.Join(err, os.RemoveAll(a.scratch))
 	}

@@ -8,9 +8,11 @@ import (
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/access/vault"
+	"headrace/internal/flow/attachment"
 	"headrace/internal/flow/event"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/outbound"
+	"headrace/internal/flow/outbound/snws"
 	"headrace/internal/flow/rule"
 	"headrace/internal/flow/script"
 	"headrace/internal/store/queue"
@@ -51,7 +53,7 @@ func (f *flows) use(a *App, secrets *vault.Vault, jobs *queue.Queue, out Outside
 	a.Access, a.Events, a.Rules, a.Queue, a.scripts = f.access, f.events, f.rules, jobs, f.scripts
 	a.Imports = importset.New(a.DB)
 	a.Outbound = outbound.New(outbound.Config{DB: a.DB, Vault: secrets, Queue: jobs, Imports: a.Imports, Formats: Formats(), Through: out.Through, Clock: out.Clock, Dice: out.Dice})
-	f.scripts.use(a.DB, f.access, secrets, out, f.events.Module())
+	f.scripts.use(a.DB, f.access, secrets, out, f.events.Module(), snws.New(a.Outbound, attachment.New(a.DB)))
 	f.rules.Use(rule.Config{DB: a.DB, Access: f.access, Events: f.events, Rules: f.scripts.rules, Handlers: f.scripts.handlers})
 	a.Imports.UseScripts(f.scripts.handlers)
 }

@@ -190,6 +190,7 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	}
 	tending.Go(func() { s.tend(ctx) })
 	tending.Go(func() { s.Imports.Work(ctx, s.loadFailed) })
+	tending.Go(func() { s.keepLog(ctx) })
 	ended := make(chan error, 1)
 	tending.Go(func() { ended <- s.http.Serve(listener) })
 	select {
@@ -235,6 +236,15 @@ func (s *serving) loadFailed(run int64, err error) {
 		log = slog.Default()
 	}
 	log.Warn("pushed rows are not transformed", "run", run, "error", err)
+}
+
+// keepLog writes what scripts log while the server runs.
+func (s *serving) keepLog(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := s.scripts.library.Keep(ctx); err != nil {
+			s.own.Log.WarnContext(ctx, "the log of scripts is not written", "error", err)
+		}
+	}
 }
 
 // tend keeps house while the server runs.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +48,8 @@ type Config struct {
 	Queues  map[string]int
 	Timeout time.Duration // of one job; 0 is a minute. It stays well below the two minutes of rescue
 	Log     *slog.Logger  // nil is slog.Default()
+	// Clock is when jobs are due that name no time; nil is the machine's. One that is not the machine's wants Drain.
+	Clock func() time.Time
 }
 
 // Queue inserts jobs and works them.
@@ -121,7 +124,21 @@ func (q *Queue) Insert(ctx context.Context, tx record.Tx, jobs ...Job) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
+	if q.cfg.Clock != nil {
+		jobs = dated(jobs, q.cfg.Clock())
+	}
 	return q.river.insert(ctx, t, jobs)
+}
+
+// dated gives the jobs that name no time the one given.
+func dated(jobs []Job, now time.Time) []Job {
+	out := slices.Clone(jobs)
+	for i := range out {
+		if out[i].At.IsZero() {
+			out[i].At = now
+		}
+	}
+	return out
 }
 
 // Start begins to work jobs, until Stop. ctx is only for starting.

@@ -1,0 +1,1 @@
+gs.eventQueue('task.closed', current, current.getValue('number'), gs.getUserName());

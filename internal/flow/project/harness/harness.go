@@ -1,0 +1,265 @@
+// Package harness runs the tests of a project: each against a throw-away server that has the project applied, with a
+// clock that only the test moves, a partner that answers as the test says, and work that is done when the test says so.
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"headrace/internal/connect/mock"
+	"headrace/internal/connect/yamlfile"
+	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
+	"headrace/internal/flow/event"
+	"headrace/internal/flow/importset"
+	"headrace/internal/flow/outbound"
+	"headrace/internal/flow/project"
+	"headrace/internal/flow/script"
+	"headrace/internal/store/queue"
+)
+
+// World is a server put together for one test.
+type World struct {
+	DB       *record.DB
+	Imports  *importset.Service
+	Queue    *queue.Queue
+	Scripts  *script.Engine
+	Events   *event.Service
+	Outbound *outbound.Service
+	Project  *project.Service
+	Close    func() error
+}
+
+// Surroundings are what a test puts in the place of the world outside.
+type Surroundings struct {
+	Data    string // folder of the store
+	Clock   func() time.Time
+	Through http.RoundTripper // in the place of the network
+	Log     func(ctx context.Context, e script.LogEntry)
+	Getenv  func(name string) (string, bool) // secrets
+}
+
+// Opener opens a World; the composition root has one.
+type Opener func(ctx context.Context, s Surroundings) (*World, error)
+
+// Config says what is run.
+type Config struct {
+	Dir   string // the project's folder
+	Match string // only tests whose "file: name" contains it
+	Open  Opener
+	// Ready makes the folder of a store a server with the project applied, before the tests: each gets a copy.
+	Ready func(ctx context.Context, w *World) error
+}
+
+// Result is what became of one test.
+type Result struct {
+	File     string    `json:"file"`
+	Name     string    `json:"name"`
+	Passed   bool      `json:"passed"`
+	Failures []Failure `json:"failures,omitempty"`
+	Story    []string  `json:"story,omitempty"` // of a failed test: what happened
+	Millis   int64     `json:"millis"`
+}
+
+// Failure is one thing that was not as the test says.
+type Failure struct {
+	Place   string `json:"place"`
+	Message string `json:"message"`
+}
+
+// Report is what became of the tests of a project.
+type Report struct {
+	Project string   `json:"project"`
+	Passed  int      `json:"passed"`
+	Failed  int      `json:"failed"`
+	Tests   []Result `json:"tests"`
+}
+
+// Run runs the tests of a project, one after the other, and tells each result to told as it comes. A project with
+// mistakes, or without tests, is an error.
+func Run(ctx context.Context, cfg Config, told func(Result)) (*Report, error) {
+	tests, err := read(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	tests = slices.DeleteFunc(tests, func(t test) bool { return !strings.Contains(t.file.name+": "+t.Name, cfg.Match) })
+	if len(tests) == 0 {
+		return nil, fault.New(fault.Invalid, "there is no test to run in %s", filepath.Join(cfg.Dir, Folder)).WithHint("tests are YAML files in %s/: docs/testing.md", Folder)
+	}
+	home, err := os.MkdirTemp("", "headrace-test-*")
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "there is no room for a temporary folder").WithHint("TMPDIR names another folder")
+	}
+	defer os.RemoveAll(home)
+	name, err := prepare(ctx, cfg, filepath.Join(home, "ready"))
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Project: name, Tests: []Result{}}
+	for i := range tests {
+		result, err := runOne(ctx, cfg, &tests[i], filepath.Join(home, "ready"), filepath.Join(home, fmt.Sprint(i)))
+		if err != nil {
+			return nil, err
+		}
+		report.Tests = append(report.Tests, *result)
+		if result.Passed {
+			report.Passed++
+		} else {
+			report.Failed++
+		}
+		told(*result)
+	}
+	return report, nil
+}
+
+// prepare applies the project to a new store.
+func prepare(ctx context.Context, cfg Config, dir string) (name string, err error) {
+	w, err := cfg.Open(ctx, Surroundings{Data: dir, Clock: time.Now, Getenv: madeUp})
+	if err != nil {
+		return "", err
+	}
+	if err = cfg.Ready(ctx, w); err == nil {
+		var p *project.Project
+		if p, err = w.Project.Load(ctx, cfg.Dir); err == nil {
+			name = p.Name
+			_, err = w.Project.Apply(ctx, p)
+		}
+	}
+	if closing := w.Close(); err == nil {
+		err = closing
+	}
+	return name, err
+}
+
+// madeUp stands for every secret, so that tests need none.
+func madeUp(name string) (string, bool) {
+	return "test-" + strings.ToLower(name), !strings.HasSuffix(name, "_FILE")
+}
+
+// trial is a test under way.
+type trial struct {
+	*World
+	test    *test
+	result  *Result
+	clock   *clock
+	partner *mock.Server
+	records map[string]named
+	began   time.Time // by the clock
+
+	mu   sync.Mutex
+	logs []script.LogEntry
+}
+
+// named is a record that a test has given a name.
+type named struct {
+	table *record.Table
+	id    string
+}
+
+// clock is the time of a test.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// set moves the clock, never back.
+func (c *clock) set(to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if to.After(c.now) {
+		c.now = to
+	}
+}
+
+// runOne runs one test on a copy of the store. What the test finds wrong is in the result; an error is one of the
+// surroundings.
+func runOne(ctx context.Context, cfg Config, t *test, from, dir string) (*Result, error) {
+	began := time.Now()
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the store of a test cannot be made")
+	}
+	defer os.RemoveAll(dir)
+	partner, err := mock.Start(ctx, mock.New(t.Partner, nil), "")
+	if err != nil {
+		return nil, err
+	}
+	defer partner.Close()
+	tr := &trial{test: t, result: &Result{File: t.file.name, Name: t.Name}, clock: &clock{now: t.now}, partner: partner, records: map[string]named{}, began: t.now}
+	tr.World, err = cfg.Open(ctx, Surroundings{Data: dir, Clock: tr.clock.Now, Through: partner.Network(), Log: tr.log, Getenv: madeUp})
+	if err != nil {
+		return nil, err
+	}
+	tr.play(ctx)
+	tr.result.Passed = len(tr.result.Failures) == 0
+	if !tr.result.Passed {
+		tr.result.Story = tr.story(ctx)
+	}
+	tr.result.Millis = time.Since(began).Milliseconds()
+	if err := tr.Close(); err != nil {
+		return nil, err
+	}
+	return tr.result, ctx.Err()
+}
+
+func (t *trial) log(_ context.Context, e script.LogEntry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.logs = append(t.logs, e)
+}
+
+// fail notes what is wrong at a path of the test.
+func (t *trial) fail(path, format string, args ...any) {
+	place := yamlfile.Place(t.test.file.name, t.test.file.text, path)
+	t.result.Failures = append(t.result.Failures, Failure{Place: place, Message: fmt.Sprintf(format, args...)})
+}
+
+// play does what the test says, step by step, and stops at the first step that cannot be done.
+func (t *trial) play(ctx context.Context) {
+	if err := t.isolate(ctx); err != nil {
+		t.fail(t.test.path, "%s", describe(err))
+		return
+	}
+	for table, rows := range t.test.Fixtures {
+		for _, values := range rows {
+			if err := t.fixture(ctx, table, values); err != nil {
+				t.fail(t.test.path, "fixture %s: %s", table, describe(err))
+				return
+			}
+		}
+	}
+	for i := range t.test.Steps {
+		s := &t.test.Steps[i]
+		path := fmt.Sprintf("%ssteps[%d]", t.test.path, i)
+		err := t.step(ctx, s, path)
+		switch {
+		case err != nil && s.Fails == "":
+			t.fail(path, "%s", describe(err))
+			return
+		case err == nil && s.Fails != "":
+			t.fail(path, "it succeeds, and should fail with %q", s.Fails)
+			return
+		case err != nil && !strings.Contains(err.Error(), s.Fails):
+			t.fail(path, "it fails with %q, and should with %q", describe(err), s.Fails)
+		}
+	}
+}
+
+func describe(err error) string {
+	if hint := fault.HintOf(err); hint != "" {
+		return err.Error() + " -> " + hint
+	}
+	return err.Error()
+}
