@@ -100,8 +100,7 @@ func (s *Service) newRun(kind string, t Target, e *record.Record) *record.Record
 	return r
 }
 
-// behind is when a run that waits for others in its line is looked at though nobody has woken it: the one before it wakes
-// it, unless both were committed at the same moment by different nodes.
+// behind is when a run that stands behind others of its own transaction is looked at though nobody has woken it.
 const behind = 30 * time.Second
 
 // queueUp writes runs and their jobs.
@@ -116,18 +115,11 @@ func (s *Service) queueUp(ctx context.Context, w *record.Writer, runs []*record.
 		if err != nil {
 			return err
 		}
-		place := r.Get("place").Text
-		if place != "" && !at.After(w.Now()) {
-			waits := seen[place]
-			if !waits && r.Get("in_order").Text == "true" {
-				if waits, err = s.occupied(ctx, w.Tx(), place, w.Now()); err != nil {
-					return err
-				}
-			}
-			seen[place] = true
-			if waits {
+		if place := r.Get("place").Text; place != "" {
+			if seen[place] {
 				at = at.Add(behind)
 			}
+			seen[place] = true
 		}
 		jobs = append(jobs, jobOf(r.ID(), at))
 	}
@@ -148,29 +140,24 @@ func jobOf(run string, at time.Time) queue.Job {
 // JobQueue is the queue of the jobs of handler runs.
 const JobQueue = "events"
 
-// occupied tells whether somebody waits in a line already.
-func (s *Service) occupied(ctx context.Context, tx record.Tx, place string, now time.Time) (bool, error) {
-	first, err := s.firstIn(ctx, tx, place, now)
-	return first != "", err
-}
-
-// firstIn gives the run that is first in a line, but for those whose time has not come; "" when the line is empty.
-func (s *Service) firstIn(ctx context.Context, tx record.Tx, place string, now time.Time) (string, error) {
+// line gives the runs that stand in a line, but for those whose time has not come: the first mostLooked.
+func (s *Service) line(ctx context.Context, tx record.Tx, place string, now time.Time) (ids []string, err error) {
 	t := s.table(RunTable)
 	due := &query.Or{Parts: []query.Node{
 		&query.Term{Field: "state", Op: query.NotEqual, Values: []string{Ready}},
 		&query.Term{Field: "next_try", Op: query.LessEqual, Values: []string{now.UTC().Format(record.DateTimeLayout)}},
 	}}
-	q := &record.Query{Table: t, Fields: []string{record.SysID}, Where: due, Limit: 1, OrderBy: []query.Order{{Field: record.SysID}},
-		Keys: &record.Keys{Fields: []string{"place"}, Fold: []bool{false}, Tuples: []record.Value{record.Text(place)}}}
+	q := &record.Query{Table: t, Fields: []string{record.SysID}, Where: due, Limit: mostLooked, OrderBy: []query.Order{{Field: record.SysID}}, Keys: keyed("place", place)}
 	for row, err := range tx.Select(ctx, q) {
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		return row[0].Text, nil
+		ids = append(ids, row[0].Text)
 	}
-	return "", nil
+	return ids, nil
 }
+
+const mostLooked = 25
 
 // Submit makes a handler run that no event causes, in the transaction of w: an async business rule is one.
 func (s *Service) Submit(ctx context.Context, w *record.Writer, kind string, t Target, about *record.Record, input json.RawMessage, priority int) error {

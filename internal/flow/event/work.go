@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,8 +31,17 @@ const (
 	mostCrashes = 5  // deaths of the process within a run before it is given up
 )
 
-// blocked is when a run that is not first in its line is looked at again, should nobody wake it.
-const blocked = 5 * time.Second
+// patience is when a run is looked at again that is not first in its line. The one before wakes it, unless that ended while
+// the transaction that fired the event was still open: then nobody does.
+func patience(position int) time.Duration {
+	if position < 0 || position >= mostLooked {
+		return 5*time.Second + time.Duration(rand.Int64N(int64(10*time.Second)))
+	}
+	return time.Duration(position) * 100 * time.Millisecond
+}
+
+// claimed is when a run that another job has claimed is looked at again.
+const claimed = 5 * time.Second
 
 // work does the job of a handler run.
 func (s *Service) work(ctx context.Context, job queue.Running) error {
@@ -38,16 +49,18 @@ func (s *Service) work(ctx context.Context, job queue.Running) error {
 	if err := json.Unmarshal(job.Args, &id); err != nil {
 		return queue.Cancel(fault.Wrap(fault.Internal, err, "the job of a handler run cannot be read"))
 	}
-	row, e, first, err := s.read(ctx, id)
+	row, e, position, err := s.read(ctx, id)
 	switch {
 	case err != nil:
 		return err
 	case row == nil, row.Get("state").Text == Done, row.Get("state").Text == Dead:
 		return nil // by another job, or removed
-	case !first:
-		return queue.Snooze(blocked)
+	case position != 0:
+		return queue.Snooze(patience(position))
+	case row.Get("state").Text == Retry && s.early(row) > 0: // by a job that was to wake it
+		return queue.Snooze(s.early(row))
 	case row.Get("state").Text == Running && row.Get("job").Text != jobName(job):
-		return queue.Snooze(blocked) // until it is done, or the queue gives the job of a dead node to another
+		return queue.Snooze(claimed) // until it is done, or the queue gives the job of a dead node to another
 	}
 	if mine, err := s.claim(ctx, row, job); err != nil || !mine {
 		return orSnooze(err)
@@ -61,35 +74,43 @@ func (s *Service) work(ctx context.Context, job queue.Running) error {
 	return s.finish(ctx, row, r, job, failure, time.Since(began))
 }
 
+// early is how long it is until a run is to be tried again.
+func (s *Service) early(row *record.Record) time.Duration {
+	at, err := time.Parse(record.DateTimeLayout, row.Get("next_try").Text)
+	if err != nil {
+		return 0
+	}
+	return at.Sub(s.db.Now())
+}
+
 func orSnooze(err error) error {
 	if err != nil {
 		return err
 	}
-	return queue.Snooze(blocked)
+	return queue.Snooze(claimed)
 }
 
 func jobName(job queue.Running) string { return strconv.FormatInt(job.ID, 10) }
 
-// read gives a run, its event, and whether it is the first in its line.
-func (s *Service) read(ctx context.Context, id string) (run, e *record.Record, first bool, err error) {
+// read gives a run, its event, and its position in its line: 0 is first, -1 far behind.
+func (s *Service) read(ctx context.Context, id string) (run, e *record.Record, position int, err error) {
 	err = s.db.Store().Read(ctx, func(tx record.Tx) error {
 		if run, err = s.one(ctx, tx, RunTable, id); err != nil || run == nil {
 			return err
 		}
-		first = true
 		if place := run.Get("place").Text; place != "" {
-			head, err := s.firstIn(ctx, tx, place, s.db.Now())
+			line, err := s.line(ctx, tx, place, s.db.Now())
 			if err != nil {
 				return err
 			}
-			first = head == id || head == ""
+			position = slices.Index(line, id)
 		}
 		if ev := run.Get("event").Text; ev != "" {
 			e, err = s.one(ctx, tx, Table, ev)
 		}
 		return err
 	})
-	return run, e, first, err
+	return run, e, position, err
 }
 
 // one reads a record; nil when there is none.
@@ -272,11 +293,11 @@ func worst(states map[string]int) string {
 
 // wake gives a job to the run that is now first in a line.
 func (s *Service) wake(ctx context.Context, w *record.Writer, place string) error {
-	next, err := s.firstIn(ctx, w.Tx(), place, w.Now())
-	if err != nil || next == "" {
+	line, err := s.line(ctx, w.Tx(), place, w.Now())
+	if err != nil || len(line) == 0 {
 		return err
 	}
-	return s.queue.Insert(ctx, w.Tx(), jobOf(next, w.Now()))
+	return s.queue.Insert(ctx, w.Tx(), jobOf(line[0], w.Now()))
 }
 
 // Replay has the failed runs of an event done again, or, with all, every run; handlers that the event has had no run for
