@@ -302,7 +302,8 @@ func (p *push) note(ctx context.Context, w *record.Writer, b *block) error {
 	return updateBook(ctx, w.Tx(), p.book.set, values)
 }
 
-// Pushed reads what became of a row pushed earlier; a fault of kind NotFound when the staging table has no such row.
+// Pushed reads what became of a row pushed earlier; a fault of kind NotFound when the staging table has no such row. Without a
+// table it is looked for in all.
 func (s *Service) Pushed(ctx context.Context, table, key string) (*Pushed, error) {
 	missing := fault.New(fault.NotFound, "no row %s in staging table %s", record.Clip(key), table)
 	number, row, ok := parseRowKey(key)
@@ -310,6 +311,9 @@ func (s *Service) Pushed(ctx context.Context, table, key string) (*Pushed, error
 		return nil, missing
 	}
 	run, err := s.Run(ctx, number)
+	if err == nil && table == "" {
+		table = run.record.Get("table_name").Text
+	}
 	if err != nil || run.record.Get("table_name").Text != table {
 		if err == nil || fault.KindOf(err) == fault.NotFound {
 			err = missing

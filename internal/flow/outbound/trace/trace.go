@@ -7,11 +7,14 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/event"
+	"headrace/internal/flow/importset"
 	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/rule"
 )
@@ -89,8 +92,8 @@ func (d *Delivery) Took() time.Duration {
 }
 
 // Of follows the changes of a record, the oldest first.
-func Of(ctx context.Context, calls *outbound.Service, id string) ([]Change, error) {
-	f := &follower{db: calls.DB(), calls: calls}
+func Of(ctx context.Context, calls *outbound.Service, rows *importset.Service, id string) ([]Change, error) {
+	f := &follower{db: calls.DB(), calls: calls, rows: rows}
 	changes, err := f.changes(ctx, "record", id)
 	if err != nil {
 		return nil, err
@@ -108,6 +111,34 @@ func Of(ctx context.Context, calls *outbound.Service, id string) ([]Change, erro
 type follower struct {
 	db    *record.DB
 	calls *outbound.Service
+	rows  *importset.Service
+}
+
+// wrote gives the changes that the import of a delivery's answer made, by way of its import set rows.
+func (f *follower) wrote(ctx context.Context, d outbound.Delivery) ([]Change, error) {
+	var out []Change
+	for _, key := range strings.FieldsFunc(d.ImportRows, func(r rune) bool { return r == ',' || r == ' ' }) {
+		pushed, err := f.rows.Pushed(ctx, "", key)
+		if fault.KindOf(err) == fault.NotFound && err != nil {
+			continue // cleaned away since
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range pushed.Rows {
+			for _, o := range row.Outcomes {
+				made, err := f.changes(ctx, "record", o.Record)
+				if err != nil {
+					return nil, err
+				}
+				if o.Fate == importset.Inserted { // the import set row says it: there is no change row
+					out = append(out, Change{Table: o.Target, Record: o.Record, Operation: string(record.Inserted), Trace: d.AnswerTrace, At: d.Completed})
+				}
+				out = append(out, slices.DeleteFunc(made, func(c Change) bool { return c.Trace != d.AnswerTrace })...)
+			}
+		}
+	}
+	return out, nil
 }
 
 // find gives the records of a table that have a value in a field, oldest first, as field -> text.
@@ -149,7 +180,7 @@ func (f *follower) changes(ctx context.Context, field, value string) ([]Change, 
 	var out []Change
 	for _, r := range rows {
 		c := Change{Table: r["table_name"], Record: r["record"], Operation: r["operation"], Actor: r["actor"], Trace: r["trace"],
-			Run: int64(whole(r["run"])), Suppressed: r["suppressed"], Old: map[string]string{}}
+			Run: int64(whole(r["run"])), Suppressed: r["quiet"], Old: map[string]string{}}
 		if c.At, err = time.Parse(record.DateTimeLayout, r["at"]); err != nil {
 			return nil, err
 		}
@@ -236,10 +267,8 @@ func (f *follower) deliveries(ctx context.Context, c *Change) error {
 		}
 		one := Delivery{ID: d.ID, State: string(d.State), Method: d.Method, Endpoint: d.Endpoint, Key: d.Key, Reason: d.Reason, Error: d.Error,
 			Attempts: full.Tries, ImportSet: d.ImportSet, Rows: d.ImportRows}
-		if d.AnswerTrace != "" {
-			if one.Wrote, err = f.changes(ctx, "trace", d.AnswerTrace); err != nil {
-				return err
-			}
+		if one.Wrote, err = f.wrote(ctx, d); err != nil {
+			return err
 		}
 		c.Deliveries = append(c.Deliveries, one)
 	}
