@@ -88,12 +88,30 @@ func Parse(name string, text []byte) ([]Route, error) {
 	if err := yamlfile.Decode(name, text, &f, properties); err != nil {
 		return nil, err
 	}
-	for i := range f.Routes {
-		if err := f.Routes[i].settle(); err != nil {
-			return nil, fault.During(fmt.Sprintf("%s: route %d", name, i+1), err)
+	return f.Routes, fault.During(name, settle(f.Routes))
+}
+
+// Settle readies routes that were read as part of another text: it fills in defaults and reads the files that answers name
+// from a folder.
+func Settle(routes []Route, dir string) error {
+	if err := settle(routes); err != nil {
+		return err
+	}
+	for i := range routes {
+		if err := routes[i].load(dir); err != nil {
+			return err
 		}
 	}
-	return f.Routes, nil
+	return nil
+}
+
+func settle(routes []Route) error {
+	for i := range routes {
+		if err := routes[i].settle(); err != nil {
+			return fault.During(fmt.Sprintf("route %d", i+1), err)
+		}
+	}
+	return nil
 }
 
 // settle fills in defaults and refuses what cannot be.

@@ -190,6 +190,9 @@ func (t *test) inherit(from *test) error {
 		t.Only = from.Only
 	}
 	t.Partner = append(slices.Clone(t.Partner), from.Partner...)
+	if err := mock.Settle(t.Partner, filepath.Dir(t.file.name)); err != nil {
+		return fault.During(yamlfile.Place(t.file.name, t.file.text, t.path+"partner"), err)
+	}
 	fixtures := map[string][]map[string]string{}
 	for _, f := range []map[string][]map[string]string{from.Fixtures, t.Fixtures} {
 		for table, rows := range f {

@@ -1,0 +1,1 @@
+new OrderStatus().ask(event.parm1 + '');

@@ -1,0 +1,1 @@
+gs.eventQueue('order.check', current, current.getValue('u_number'), '');

@@ -1,0 +1,1 @@
+new StockQuotes().ask(event.parm1 + '');

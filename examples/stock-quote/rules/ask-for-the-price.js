@@ -1,0 +1,1 @@
+gs.eventQueue('quote.requested', current, current.getValue('u_symbol'), '');
