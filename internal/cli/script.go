@@ -13,7 +13,7 @@ import (
 )
 
 func (c *console) scriptCommand() *cobra.Command {
-	return group("script", "Scripts: JavaScript with the platform's API", c.scriptRunCommand())
+	return group("script", "Scripts: JavaScript with the platform's API", c.scriptRunCommand(), c.scriptTypesCommand())
 }
 
 func (c *console) scriptRunCommand() *cobra.Command {

@@ -748,3 +748,107 @@ declare class GlideEncrypter {
     encrypt(text: string): string;
     decrypt(text: string): string;
 }
+
+// Events
+
+/** Thrown by a handler: its run is tried again after so many seconds. */
+declare class RetryLater extends Error {
+    constructor(seconds: number, reason?: string);
+}
+
+/** Thrown by a handler: its run has failed for good and is not tried again. */
+declare class Permanent extends Error {
+    constructor(reason: string);
+}
+
+// Calls to other systems
+
+declare namespace sn_ws {
+    interface Message {
+        setEndpoint(url: string): void;
+        setRequestBody(body: string): void;
+        setRequestHeader(name: string, value: any): void;
+        setStringParameter(name: string, value: any): void;
+        setStringParameterNoEscape(name: string, value: any): void;
+        setBasicAuth(user: string, password: string): void;
+        setAuthenticationProfile(type: "basic" | "oauth2" | string, id: string): void;
+        setRequestorProfile(context: string, id: string): void;
+        setMutualAuth(profile: string): void;
+        setMIDServer(name: string): void;
+        setEccParameter(name: string, value: any): void;
+        setEccCorrelator(correlator: string): void;
+        setEccTopic(topic: string): void;
+        setHttpTimeout(ms: number): void;
+        setLogLevel(level: string): void;
+        setFollowRedirect(follow: boolean): void;
+        setAllowedRedirectURIs(uris: any): void;
+        disableForcedVariableSubstitution(): void;
+        getEndpoint(): string;
+        getRequestBody(): string;
+        getRequestHeader(name: string): string | null;
+        getRequestHeaders(): { [name: string]: string };
+        getVariables(): any;
+        getParameters(): any;
+    }
+
+    interface RESTMessageV2 extends Message {}
+    class RESTMessageV2 {
+        constructor(message?: string, method?: string);
+        setHttpMethod(method: string): void;
+        setQueryParameter(name: string, value: any): void;
+        setRequestBodyFromAttachment(id: string): void;
+        saveResponseBodyAsAttachment(table: string, id: string, fileName: string): void;
+        /** Waits for the answer. Not inside the transaction of a write. */
+        execute(): RESTResponseV2;
+        /** Queues the call; it goes out when the transaction has committed. */
+        executeAsync(): RESTResponseV2;
+    }
+
+    interface SOAPMessageV2 extends Message {}
+    class SOAPMessageV2 {
+        constructor(message?: string, fn?: string);
+        setSOAPAction(action: string): void;
+        setWSSecurity(keystore: string, certificate: string): void;
+        setWSSecurityUsernameToken(user: string, password: string): void;
+        execute(): SOAPResponseV2;
+        executeAsync(): SOAPResponseV2;
+    }
+
+    interface Response {
+        getStatusCode(): number;
+        getBody(): string;
+        getHeader(name: string): string | null;
+        getHeaders(): { [name: string]: string };
+        getAllHeaders(): any[];
+        getCookies(): any[];
+        haveError(): boolean;
+        getErrorCode(): number;
+        getErrorMessage(): string;
+        getQueryString(): string;
+        waitForResponse(seconds: number): void;
+        getDeliveryId(): string;
+    }
+
+    interface RESTResponseV2 extends Response {
+        getResponseAttachmentSysid(): string;
+    }
+
+    interface SOAPResponseV2 extends Response {}
+}
+
+interface RESTMessage extends sn_ws.RESTMessageV2 {}
+/** The older form of sn_ws.RESTMessageV2. */
+declare class RESTMessage {
+    constructor(message?: string, method?: string);
+    setRestEndPoint(url: string): void;
+    setXMLParameter(name: string, value: any): void;
+}
+
+interface SOAPMessage extends sn_ws.SOAPMessageV2 {}
+/** The older form of sn_ws.SOAPMessageV2. */
+declare class SOAPMessage {
+    constructor(message?: string, fn?: string);
+    setSoapEndPoint(url: string): void;
+    setParameter(name: string, value: any): void;
+    post(): string;
+}
