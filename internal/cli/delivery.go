@@ -93,12 +93,12 @@ func (c *console) deliveryShowCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.show(answer{value: deliveryView(d), header: deliveryHeader, rows: [][]string{deliveryRow(d)}, text: deliveryText(d)})
+		return c.show(answer{value: deliveryView(d), header: deliveryHeader, rows: [][]string{deliveryRow(d)}, text: deliveryDetails(d)})
 	})
 	return cmd
 }
 
-func deliveryText(d *outbound.Delivery) string {
+func deliveryDetails(d *outbound.Delivery) string {
 	var b strings.Builder
 	line := func(name, value string) {
 		if value != "" {
