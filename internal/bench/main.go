@@ -114,6 +114,13 @@ func measureStore(ctx context.Context, s settings, store string, files files) ([
 		}
 	}
 	results := []result{load, delta}
+	if !s.floors {
+		scripted, err := measureScript(ctx, s, store, files, rivals)
+		if err != nil {
+			return nil, fmt.Errorf("script: %w", err)
+		}
+		results = append(results, scripted)
+	}
 	if s.scale && !s.floors {
 		scale, err := measureScale(ctx, store, files, rivals)
 		if err != nil {
@@ -144,6 +151,35 @@ func round(ctx context.Context, rivals []rival, files files, load, delta *result
 		}
 	}
 	return nil
+}
+
+// measureScript loads the file through the same map with and without a script per row, in turn.
+func measureScript(ctx context.Context, s settings, store string, files files, rivals []rival) (result, error) {
+	scripted := result{store: store, what: "script"}
+	at := slices.IndexFunc(rivals, func(r rival) bool { return r.name() == productName })
+	without, ok := rivals[at].(*product)
+	if !ok {
+		return scripted, errors.New("the product is missing")
+	}
+	with := *without
+	with.maps = scriptMap
+	for range s.runs {
+		for _, p := range []*product{without, &with} {
+			if err := p.fresh(ctx); err != nil {
+				return scripted, err
+			}
+			m, err := measure(ctx, p, &files.load)
+			if err != nil {
+				return scripted, err
+			}
+			if p == without {
+				scripted.floor = append(scripted.floor, m)
+			} else {
+				scripted.product = append(scripted.product, m)
+			}
+		}
+	}
+	return scripted, nil
 }
 
 // measureScale loads the large file once with the product alone.

@@ -21,8 +21,15 @@ type store interface {
 type product struct {
 	bin   string
 	where []string // the flag that names the store
+	maps  string   // file of the map
 	store
 }
+
+// The maps of the benchmark: they come to the same records, the second by way of one script per row.
+const (
+	plainMap  = "bench/asset.yaml"
+	scriptMap = "bench/asset-script.yaml"
+)
 
 func (p *product) name() string { return productName }
 
@@ -31,7 +38,7 @@ func (p *product) createTable() []string {
 	return []string{"table", "create", "-f", "bench/asset-table.yaml"}
 }
 func (p *product) importFile(path string) []string {
-	return []string{"import", path, "--into", "asset", "--map", "bench/asset.yaml", "-o", "json"}
+	return []string{"import", path, "--into", "asset", "--map", p.maps, "-o", "json"}
 }
 
 func (p *product) fresh(ctx context.Context) error {

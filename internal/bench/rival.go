@@ -95,7 +95,7 @@ func open(ctx context.Context, s settings, store string) ([]rival, func(), error
 	if store == "sqlite" {
 		rivals := []rival{&sqliteFloor{file: s.dir + "/floor.db"}}
 		if !s.floors {
-			rivals = append(rivals, &product{bin: s.bin, where: []string{"--data", s.dir + "/product"}, store: &dataFolder{s.dir + "/product"}})
+			rivals = append(rivals, &product{bin: s.bin, maps: plainMap, where: []string{"--data", s.dir + "/product"}, store: &dataFolder{s.dir + "/product"}})
 		}
 		return rivals, func() { clearAll(rivals) }, nil
 	}
@@ -106,7 +106,7 @@ func open(ctx context.Context, s settings, store string) ([]rival, func(), error
 	rivals := []rival{&postgresFloor{server.database("floor")}}
 	if !s.floors {
 		db := server.database("product")
-		rivals = append(rivals, &product{bin: s.bin, where: []string{"--database", db.url}, store: db})
+		rivals = append(rivals, &product{bin: s.bin, maps: plainMap, where: []string{"--database", db.url}, store: db})
 	}
 	return rivals, server.stop, nil
 }

@@ -52,6 +52,7 @@ type Row struct {
 	Line   int64 // line of the source where the row begins, from 1; for sources without lines, the row's ordinal, from 1
 	Cells  []record.Value
 	Err    *RowError // set when this row cannot be used; Cells then hold what could be read
+	Sound  bool      // the cells are known to hold neither NUL nor anything but UTF-8
 }
 
 // RowError says why one row cannot be used. It never ends a stream.

@@ -30,11 +30,18 @@ type block struct {
 	lines   []int64
 	cells   [][]record.Value
 	errs    map[int]*format.RowError
+	sound   []bool // which rows hold neither NUL nor anything but UTF-8; nil when nobody has looked
 	payload []string
 	old     []prior   // what an earlier pass made of the rows, in later passes
 	planned []planRow // what a plan says of the rows, when one is applied
 	fates   []outcome // what became of the rows, when an earlier run is repeated
+
+	text  []byte         // what payload is cut out of
+	arena []record.Value // what cells are cut out of
 }
+
+// isSound reports whether row i is known to hold neither NUL nor anything but UTF-8.
+func (b *block) isSound(i int) bool { return b.sound != nil && b.sound[i] }
 
 // prior is what a row has come to already: by earlier maps, and, when it is tried again, by this one.
 type prior struct {
@@ -71,6 +78,9 @@ func (b *block) cut(n int) (head, tail *block) {
 	h.payload, t.payload = b.payload[:n], b.payload[n:]
 	if b.numbers != nil {
 		h.numbers, t.numbers = b.numbers[:n], b.numbers[n:]
+	}
+	if b.sound != nil {
+		h.sound, t.sound = b.sound[:n], b.sound[n:]
 	}
 	if b.old != nil {
 		h.old, t.old = b.old[:n], b.old[n:]
@@ -111,10 +121,8 @@ type blockReader struct {
 	rows    iter.Seq2[*format.Row, error]
 	most    *atomic.Int64 // rows a block may have now; the writer lowers it when transactions take long
 	clock   func() time.Time
+	used    <-chan *block // blocks that are done with, for their memory
 	next    int64
-	arena   []record.Value
-	text    []byte
-	size    int // of the last block's text, the guess for the next
 	offsets []int
 }
 
@@ -153,7 +161,7 @@ func (r *blockReader) each(ctx context.Context, emit func(*block) bool) error {
 			continue // a source without rows still shows its header
 		}
 		r.add(b, row)
-		full := int64(b.len()) >= r.most.Load() || len(r.text) >= blockBytes || b.len()&63 == 0 && r.clock().Sub(began) > blockTime
+		full := int64(b.len()) >= r.most.Load() || len(b.text) >= blockBytes || b.len()&63 == 0 && r.clock().Sub(began) > blockTime
 		if full && !flush() {
 			return ctx.Err()
 		}
@@ -165,39 +173,43 @@ func (r *blockReader) each(ctx context.Context, emit func(*block) bool) error {
 }
 
 func (r *blockReader) start(h *format.Header) *block {
-	most := int(r.most.Load())
-	r.text = make([]byte, 0, r.size+r.size/8)
 	r.offsets = append(r.offsets[:0], 0)
-	r.arena = nil
-	return &block{first: r.next, header: h, lines: make([]int64, 0, most), cells: make([][]record.Value, 0, most)}
+	select {
+	case u := <-r.used:
+		return &block{first: r.next, header: h, lines: u.lines[:0], cells: u.cells[:0], sound: u.sound[:0], payload: u.payload[:0],
+			text: u.text[:0], arena: u.arena[:0]}
+	default:
+	}
+	most := int(r.most.Load())
+	return &block{first: r.next, header: h, lines: make([]int64, 0, most), cells: make([][]record.Value, 0, most), sound: make([]bool, 0, most)}
 }
 
 func (r *blockReader) add(b *block, row *format.Row) {
 	n := len(row.Cells)
-	if cap(r.arena)-len(r.arena) < n {
-		r.arena = make([]record.Value, 0, max(n, 1024*max(1, min(n, 16))))
+	if cap(b.arena)-len(b.arena) < n { // the cells so far stay where they are
+		b.arena = make([]record.Value, 0, max(n, 2*cap(b.arena), 1024*min(n, 16)))
 	}
-	at := len(r.arena)
-	r.arena = append(r.arena, row.Cells...)
+	at := len(b.arena)
+	b.arena = append(b.arena, row.Cells...)
 	if row.Err != nil {
 		if b.errs == nil {
 			b.errs = map[int]*format.RowError{}
 		}
 		b.errs[b.len()] = row.Err
 	}
-	b.cells = append(b.cells, r.arena[at:at+n:at+n])
+	b.cells = append(b.cells, b.arena[at:at+n:at+n])
 	b.lines = append(b.lines, row.Line)
-	r.text = appendPayload(r.text, row.Cells)
-	r.offsets = append(r.offsets, len(r.text))
+	b.sound = append(b.sound, row.Sound)
+	b.text = appendCells(b.text, row.Cells, row.Sound)
+	r.offsets = append(r.offsets, len(b.text))
 	r.next++
 }
 
-// finish cuts the payloads out of the text, which is not written to any more.
+// finish cuts the payloads out of the text, which is not written to before the block is done with.
 func (r *blockReader) finish(b *block) {
-	b.payload = make([]string, b.len())
-	for i := range b.payload {
-		p := r.text[r.offsets[i]:r.offsets[i+1]]
-		b.payload[i] = unsafe.String(unsafe.SliceData(p), len(p))
+	b.payload = slices.Grow(b.payload, b.len())
+	for i := range b.len() {
+		p := b.text[r.offsets[i]:r.offsets[i+1]]
+		b.payload = append(b.payload, unsafe.String(unsafe.SliceData(p), len(p)))
 	}
-	r.size, r.text = len(r.text), nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -198,7 +197,10 @@ func count(field string, n int64) record.Assignment {
 func (p *pass) commit(ctx context.Context, m *matched) error {
 	began := time.Now()
 	before, fence := *m, *p.w.fence
-	before.out = slices.Clone(m.out)
+	if m.out != nil {
+		p.before = append(p.before[:0], m.out...)
+		before.out = p.before
+	}
 	p.w.careful = false
 	top, of, err := p.attempt(ctx, m)
 	if errors.Is(err, errSpoiled) {

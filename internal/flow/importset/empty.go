@@ -8,7 +8,9 @@ import (
 )
 
 // A target that was empty when its import began holds what the import itself has put there, and those keys are known.
-// Looking up each of a million keys that cannot be there takes a seventh of PostgreSQL's time.
+// Looking up each of a million keys that cannot be there takes a seventh of PostgreSQL's time. Only keys with empty parts
+// are looked up all the same: they may match records that have other parts. What other imports put there meanwhile shows at
+// the fence, when the block is written: it is matched again then, as one that was looked up when the import began.
 
 // beginsEmpty reports whether the target of the only map has no records, and will hold no keys by this import but those
 // of its rows: no rule, and no reference that is created, writes others.
@@ -26,14 +28,4 @@ func (im *importer) beginsEmpty(ctx context.Context) (empty bool, err error) {
 		return nil
 	})
 	return empty, err
-}
-
-// missing reports whether the keys of a round cannot be in the target. What other imports put there meanwhile shows at
-// the fence, when the block is written: it is matched again then, as one that was looked up when the import began.
-func (x *matcher) missing(ctx context.Context, tx record.Tx, r *round) (bool, error) {
-	_, whole := r.groups[""] // keys with empty parts may match rows that have other parts
-	if x.untouched == nil || !whole || len(r.groups) > 1 {
-		return false, nil
-	}
-	return x.untouched(ctx, tx)
 }

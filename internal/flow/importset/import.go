@@ -94,6 +94,7 @@ type importer struct {
 	sum      func() string // the hash of the source, once it is read; see repeat.go
 	start    int64         // where the target's fence stood when the import began
 	empty    bool          // the target had no records then
+	used     chan *block   // blocks that are written, for their memory
 	mark     string        // what the fates rest on; empty when somebody else wrote meanwhile
 	planning bool          // nothing is kept
 }
@@ -277,8 +278,9 @@ func (im *importer) read(ctx context.Context) (*stream, func()) {
 		return produce(ctx, im.plan.blocks)
 	}
 	im.sum = im.req.Source.watch()
+	im.used = make(chan *block, 1)
 	return produce(ctx, func(ctx context.Context, emit func(*block) bool) error {
-		r := &blockReader{rows: im.req.Source.Rows(ctx), most: &im.most, clock: time.Now}
+		r := &blockReader{rows: im.req.Source.Rows(ctx), most: &im.most, clock: time.Now, used: im.used}
 		return r.each(ctx, emit)
 	})
 }
@@ -344,9 +346,10 @@ type pass struct {
 	k      int
 	x      *matcher
 	w      *writer
-	recent *block // the block handed to the writer last; it may not be committed yet
-	digest uint64 // of the rows of earlier attempts, as they are read again
-	passed int64  // how many those are so far
+	recent *block    // the block handed to the writer last; it may not be committed yet
+	digest uint64    // of the rows of earlier attempts, as they are read again
+	passed int64     // how many those are so far
+	before []outcome // memory for the outcomes of a block as they were matched
 
 	sequential bool  // matching happens inside the writing transaction
 	halted     error // a script ended the import
@@ -445,9 +448,16 @@ func (p *pass) flow(ctx context.Context, source func(context.Context, func(*bloc
 	return firstOf(writing, matching)
 }
 
+// hand gives a block to the writer, who has written the one before by the time it takes it.
 func (p *pass) hand(ctx context.Context, ready chan<- *matched, m *matched) error {
 	select {
 	case ready <- m:
+		if p.recent != nil {
+			select {
+			case p.im.used <- p.recent:
+			default:
+			}
+		}
 		p.recent = m.block
 		return nil
 	case <-ctx.Done():
@@ -491,6 +501,9 @@ func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error) er
 	})
 	if err != nil {
 		return err
+	}
+	if todo.old == nil {
+		m.draft(p.im.run_.Number)
 	}
 	return hand(m)
 }

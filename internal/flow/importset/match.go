@@ -41,8 +41,17 @@ type matched struct {
 	insertRows []int          // the row of each insert
 	updateRows []int          // the rows to update
 	created    []transform.Created
-	looked     int64 // where the fence of the target stood before the look-ups
-	settled    bool  // nothing is to be written but the staging rows
+	looked     int64          // where the fence of the target stood before the look-ups
+	settled    bool           // nothing is to be written but the staging rows
+	staged     []record.Value // the staging rows but for their fates; nil when they are yet to be laid out
+	memory     *memory        // what this lies in; nil when it is not to be used again
+}
+
+// memory is what a matcher uses again for a later block.
+type memory struct {
+	values []record.Value
+	out    []outcome
+	staged []record.Value
 }
 
 // matcher decides the fates of rows against the target. It belongs to one goroutine.
@@ -66,7 +75,7 @@ type matcher struct {
 
 	waiting map[string]int32 // memory that one round leaves to the next
 	wants   []wanted
-	memory  [2][]record.Value
+	memory  [2]memory
 	turn    int
 }
 
@@ -116,6 +125,7 @@ type round struct {
 	wants   []wanted
 	groups  map[string]*record.Keys
 	key     []record.Value
+	alone   bool // the target holds no keys but those of rows before the block
 }
 
 // settled marks a key that waits for nothing; rows with it have to wait for the next round all the same.
@@ -143,6 +153,12 @@ func (x *matcher) match(ctx context.Context, tx record.Tx, b *block, rows []int)
 // lookUp settles the rows whose fate does not need the target, and looks up the records of the others.
 func (x *matcher) lookUp(ctx context.Context, tx record.Tx, b *block, rows []int) (*round, error) {
 	r := x.round(b, rows)
+	if x.untouched != nil {
+		var err error
+		if r.alone, err = x.untouched(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
 	if err := x.m.Prepare(ctx, x.finder(tx), b.cells); err != nil {
 		return nil, err
 	}
@@ -158,23 +174,28 @@ func (x *matcher) lookUp(ctx context.Context, tx record.Tx, b *block, rows []int
 	return r, x.find(ctx, tx, r)
 }
 
-// round readies a round. The values of a whole block lie in one of two pieces of memory in turn: while one block is
+// round readies a round. What is made of a whole block lies in one of two pieces of memory in turn: while one block is
 // matched, the one before it is being written, and the one before that is done with.
 func (x *matcher) round(b *block, rows []int) *round {
 	clear(x.waiting)
-	r := &round{matched: &matched{block: b, out: make([]outcome, b.len()), rows: rows}, groups: map[string]*record.Keys{}, waiting: x.waiting,
-		wants: x.wants[:0]}
+	r := &round{matched: &matched{block: b, rows: rows}, groups: map[string]*record.Keys{}, waiting: x.waiting, wants: x.wants[:0]}
 	need := b.len() * (len(x.m.Fields) + 1)
 	if rows != nil || x.after != nil {
-		r.values = make([]record.Value, need)
+		r.out, r.values = make([]outcome, b.len()), make([]record.Value, need)
 		return r
 	}
 	x.turn ^= 1
-	if cap(x.memory[x.turn]) < need {
-		x.memory[x.turn] = make([]record.Value, need)
-	}
-	r.values = x.memory[x.turn][:need]
+	r.memory = &x.memory[x.turn]
+	r.memory.take(b.len(), need)
+	r.out, r.values = r.memory.out, r.memory.values
 	return r
+}
+
+// take makes room for rows and their values. Values are all written before they are read; outcomes begin empty.
+func (y *memory) take(rows, values int) {
+	clear(y.out)
+	y.out = slices.Grow(y.out[:0], rows)[:rows]
+	y.values = slices.Grow(y.values[:0], values)[:values]
 }
 
 // begin reads a row's key and settles the row, unless its record has to be looked up.
@@ -194,7 +215,7 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 		return err
 	}
 	switch {
-	case len(x.m.Key) == 0 || state == transform.KeyInsert:
+	case len(x.m.Key) == 0 || state == transform.KeyInsert || r.alone && state == transform.KeyFull:
 		if x.inTurn {
 			r.wants = append(r.wants, wanted{row: i, values: values})
 			return nil
@@ -227,7 +248,7 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 
 // fresh is the outcome of a row that has no record: an insert, unless its fields cannot be read.
 func (x *matcher) fresh(m *matched, i int) outcome {
-	if r := x.m.RestFields(m.cells[i], x.rowValues(m, i), nil); r != nil {
+	if r := x.m.RestFields(m.cells[i], x.rowValues(m, i), nil, m.isSound(i)); r != nil {
 		return outcome{fate: Rejected, reject: r}
 	}
 	return outcome{fate: Inserted}
@@ -250,7 +271,7 @@ func (x *matcher) readKey(b *block, i int, values []record.Value) *transform.Rej
 	if e := b.errs[i]; e != nil {
 		return &transform.Reject{Code: e.Code, Column: e.Column, Msg: e.Msg}
 	}
-	return x.m.KeyFields(b.cells[i], values)
+	return x.m.KeyFields(b.cells[i], values, b.isSound(i))
 }
 
 // keyText joins the parts of a key so that different keys stay different.
@@ -336,7 +357,7 @@ func (x *matcher) sameKey(ctx context.Context, b *block, row int64, key string) 
 // keyOf maps cells as far as their key; "" when it cannot be read.
 func (x *matcher) keyOf(cells []record.Value) string {
 	values := make([]record.Value, len(x.m.Fields))
-	if x.m.KeyFields(cells, values) != nil {
+	if x.m.KeyFields(cells, values, false) != nil {
 		return ""
 	}
 	parts, _ := x.m.KeyOf(values, nil)
@@ -372,13 +393,12 @@ func (x *matcher) ask(groups map[string]*record.Keys, key []record.Value, state 
 
 // find looks the keys up and compares each record found with the row that waits for it.
 func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
-	if missing, err := x.missing(ctx, tx, r); err != nil || missing {
+	if r.alone {
 		r.looked = x.start
+	} else if at, err := x.fence.look(ctx, tx); err != nil {
 		return err
-	}
-	var err error
-	if r.looked, err = x.fence.look(ctx, tx); err != nil {
-		return err
+	} else {
+		r.looked = at
 	}
 	masks := make([]string, 0, len(r.groups))
 	for mask := range r.groups {
@@ -440,7 +460,7 @@ func (x *matcher) found(out *matched, w *wanted, row []record.Value) {
 // rejected when a mandatory field would end empty. Fields the row leaves alone take the record's value.
 func (x *matcher) compare(m *matched, i int, p planned) outcome {
 	values := x.rowValues(m, i)
-	if r := x.m.RestFields(m.cells[i], values, p.values); r != nil {
+	if r := x.m.RestFields(m.cells[i], values, p.values, m.isSound(i)); r != nil {
 		return outcome{fate: Rejected, reject: r}
 	}
 	return x.differs(values, p)

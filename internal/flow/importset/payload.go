@@ -11,7 +11,10 @@ import (
 
 // appendPayload writes cells as one JSON array. Bytes that are not UTF-8 are written as lone low surrogates, \udc80 to
 // \udcff, so that the payload is valid text for every store and still holds every byte of the source.
-func appendPayload(dst []byte, cells []record.Value) []byte {
+func appendPayload(dst []byte, cells []record.Value) []byte { return appendCells(dst, cells, false) }
+
+// appendCells is appendPayload, where sound says that all is UTF-8.
+func appendCells(dst []byte, cells []record.Value, sound bool) []byte {
 	dst = append(dst, '[')
 	for i := range cells {
 		if i > 0 {
@@ -21,9 +24,46 @@ func appendPayload(dst []byte, cells []record.Value) []byte {
 			dst = append(dst, "null"...)
 			continue
 		}
-		dst = appendText(dst, cells[i].Text)
+		if sound {
+			dst = appendSound(dst, cells[i].Text)
+		} else {
+			dst = appendText(dst, cells[i].Text)
+		}
 	}
 	return append(dst, ']')
+}
+
+// appendSound is appendText for UTF-8.
+func appendSound(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for {
+		n := plainPrefix(s)
+		dst = append(dst, s[:n]...)
+		if n == len(s) {
+			return append(dst, '"')
+		}
+		dst = appendEscape(dst, s[n])
+		s = s[n+1:]
+	}
+}
+
+// plainPrefix counts the bytes before the first one that needs an escape, looking at eight as one number: none below the
+// blank, no quote, no backslash.
+func plainPrefix(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		p := s[i : i+8]
+		v := uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+		quote, slash := v^(ones*'"'), v^(ones*'\\')
+		if ((v-ones*' ')&^v|(quote-ones)&^quote|(slash-ones)&^slash)&highs != 0 {
+			break
+		}
+	}
+	for i < len(s) && s[i] >= ' ' && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 const hexDigits = "0123456789abcdef"

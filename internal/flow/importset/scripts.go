@@ -287,7 +287,7 @@ func (x *matcher) scriptedRow(m *matched, w *wanted, target *record.Record) outc
 		return *w.refused
 	}
 	i, values, run := w.row, x.rowValues(m, w.row), x.m.Run()
-	if reject := x.m.RestFields(run.Cells(m.cells[i]), values, nil); reject != nil {
+	if reject := x.m.RestFields(run.Cells(m.cells[i]), values, nil, false); reject != nil {
 		if reject.Code == "choice_rejected" || reject.Code == "reference_rejected" {
 			run.At(transform.OnReject)
 		}

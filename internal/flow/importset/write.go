@@ -14,10 +14,9 @@ import (
 // writer puts matched blocks into the store: one transaction for a block, holding its staging rows, their fates, the
 // records and the run's progress, so that a block is there whole or not at all.
 type writer struct {
-	x      *matcher
-	rows   *record.Table
-	fence  *fence         // of the target
-	memory []record.Value // for staging rows, from block to block
+	x     *matcher
+	rows  *record.Table
+	fence *fence // of the target
 
 	careful bool // each write that may fail is nested, so that a row the store refuses spoils only itself
 }
@@ -224,16 +223,36 @@ func refusal(err error) *transform.Reject {
 	return &transform.Reject{Code: code, Msg: err.Error(), Hint: fault.HintOf(err)}
 }
 
+// stagedWidth is how many fields of a staging row are written.
+const stagedWidth = 7
+
 // stage writes the staging rows of a block with their fates.
 func (w *writer) stage(ctx context.Context, tx record.Tx, run int64, b *matched) error {
-	rows := &record.Rows{Fields: []string{"id", "line", "payload", "state", "reason", "note", "target"}, Checked: true, Values: w.memory[:0]}
+	b.draft(run)
+	rows := &record.Rows{Fields: []string{"id", "line", "payload", "state", "reason", "note", "target"}, Checked: true, Values: b.staged}
 	for i := range b.out {
-		state, reason, note, target := b.out[i].columns()
-		rows.Values = append(rows.Values, record.Text(strconv.FormatInt(rowID(run, b.row(i)), 10)),
-			record.Text(strconv.FormatInt(b.lines[i], 10)), record.Text(b.payload[i]), state, reason, note, target)
+		v := rows.Values[i*stagedWidth : (i+1)*stagedWidth]
+		v[3], v[4], v[5], v[6] = b.out[i].columns()
 	}
-	w.memory = rows.Values
 	return tx.Insert(ctx, w.rows, rows)
+}
+
+// draft lays out the staging rows of a block, leaving room for their fates. The matching goroutine does so, because the
+// database waits for the writing one.
+func (b *matched) draft(run int64) {
+	if b.staged != nil {
+		return
+	}
+	y := b.memory
+	if y == nil {
+		y = &memory{}
+	}
+	y.staged = slices.Grow(y.staged[:0], b.len()*stagedWidth)
+	for i := range b.lines {
+		y.staged = append(y.staged, record.Text(strconv.FormatInt(rowID(run, b.row(i)), 10)), record.Text(strconv.FormatInt(b.lines[i], 10)),
+			record.Text(b.payload[i]), record.Null, record.Null, record.Null, record.Null)
+	}
+	b.staged = y.staged
 }
 
 // columns gives an outcome as the staging row keeps it.

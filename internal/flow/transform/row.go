@@ -27,13 +27,11 @@ var Keep = record.Value{Text: "\x00keep"}
 func IsKeep(v record.Value) bool { return !v.Valid && v.Text != "" }
 
 // KeyFields transforms the coalesce fields of a row into out, which has a place for each of m.Fields. References must have been
-// prepared. It returns why the row has no readable key, or nil.
-func (m *Map) KeyFields(cells, out []record.Value) *Reject {
+// prepared. sound says that the cells are known to hold neither NUL nor anything but UTF-8. It returns why the row has no
+// readable key, or nil.
+func (m *Map) KeyFields(cells, out []record.Value, sound bool) *Reject {
 	for _, i := range m.Key {
-		if r := m.field(i, cells, out); r != nil {
-			return r
-		}
-		if r := m.clean(i, out[i]); r != nil {
+		if r := m.field(i, cells, out, sound); r != nil {
 			return r
 		}
 	}
@@ -41,8 +39,8 @@ func (m *Map) KeyFields(cells, out []record.Value) *Reject {
 }
 
 // RestFields transforms the other fields. now, when given, is what the record has: a text that the record holds already needs no
-// reading.
-func (m *Map) RestFields(cells, out, now []record.Value) *Reject {
+// reading. sound is that of KeyFields.
+func (m *Map) RestFields(cells, out, now []record.Value, sound bool) *Reject {
 	for _, i := range m.rest {
 		e := &m.entries[i]
 		if now != nil && e.same && e.source < len(cells) {
@@ -51,18 +49,23 @@ func (m *Map) RestFields(cells, out, now []record.Value) *Reject {
 				continue
 			}
 		}
-		if r := m.field(i, cells, out); r != nil {
-			return r
-		}
-		if r := m.clean(i, out[i]); r != nil {
+		if r := m.field(i, cells, out, sound); r != nil {
 			return r
 		}
 	}
 	return nil
 }
 
-func (m *Map) field(i int, cells, out []record.Value) *Reject {
+func (m *Map) field(i int, cells, out []record.Value, sound bool) *Reject {
 	e := &m.entries[i]
+	if r := m.raw(i, e, cells, out); r != nil || sound && e.source >= 0 && e.script == nil {
+		return r
+	}
+	return m.clean(i, out[i])
+}
+
+// raw transforms a field, whatever bytes come of it.
+func (m *Map) raw(i int, e *entry, cells, out []record.Value) *Reject {
 	text := e.constant.Text
 	switch {
 	case e.free:

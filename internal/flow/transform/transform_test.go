@@ -67,7 +67,7 @@ func one(t *testing.T, mode, field, properties, cell string) (record.Value, *tra
 		t.Fatal(err)
 	}
 	out := make([]record.Value, 1)
-	r := m.RestFields(cells, out, nil)
+	r := m.RestFields(cells, out, nil, false)
 	return out[0], r
 }
 
@@ -135,7 +135,7 @@ func TestReferenceIsCreatedOnceWhenTheMapSaysSo(t *testing.T) {
 	}
 	out := make([]record.Value, 3)
 	for i := range rows {
-		if r := m.RestFields(rows[i], out[i:i+1], nil); r != nil {
+		if r := m.RestFields(rows[i], out[i:i+1], nil, false); r != nil {
 			t.Fatal(r)
 		}
 	}
@@ -163,7 +163,7 @@ func TestKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := make([]record.Value, len(m.Fields))
-		if r := m.KeyFields([]record.Value{record.Text(c.serial), record.Text(c.name)}, out); r != nil {
+		if r := m.KeyFields([]record.Value{record.Text(c.serial), record.Text(c.name)}, out, false); r != nil {
 			t.Fatal(r)
 		}
 		key, state := m.KeyOf(out, nil)
@@ -176,7 +176,7 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := make([]record.Value, 2)
-	if r := strict.KeyFields([]record.Value{record.Text("a"), record.Text("")}, out); r != nil {
+	if r := strict.KeyFields([]record.Value{record.Text("a"), record.Text("")}, out, false); r != nil {
 		t.Fatal(r)
 	}
 	if _, state := strict.KeyOf(out, nil); state != transform.KeyPartial {
@@ -293,7 +293,7 @@ func FuzzDates(f *testing.F) {
 			return
 		}
 		out := make([]record.Value, 1)
-		if r := m.RestFields([]record.Value{record.Text(text)}, out, nil); r != nil || !out[0].Valid {
+		if r := m.RestFields([]record.Value{record.Text(text)}, out, nil, false); r != nil || !out[0].Valid {
 			return
 		}
 		canonical, err := m.Target.Field("seen").Canonical(out[0].Text)

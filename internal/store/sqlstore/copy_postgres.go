@@ -16,8 +16,9 @@ import (
 // it than over text: it has no lines to split and no numbers and dates to read.
 // The format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 type copyReader struct {
-	l      *layout
+	types  []record.Type // of the columns of rows, as they are stored
 	values []record.Value
+	head   []byte // of every row: how many columns it has
 	tail   []byte // the shared columns, the same for every row
 	buf    []byte
 	from   int
@@ -31,10 +32,14 @@ const copySignature = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 const noValue = math.MaxUint32
 
 func newCopyReader(l *layout, rows *record.Rows) (*copyReader, error) {
-	r := &copyReader{l: l, values: rows.Values, buf: []byte(copySignature)}
+	r := &copyReader{values: rows.Values, buf: []byte(copySignature)}
+	r.head = binary.BigEndian.AppendUint16(nil, uint16(len(l.fields)+len(l.shared)))
+	for _, f := range l.fields {
+		r.types = append(r.types, f.Type.Stored())
+	}
 	var err error
 	for i, v := range l.values {
-		if r.tail, err = appendCopy(r.tail, l.shared[i].Type.Stored(), v); err != nil {
+		if r.tail, err = appendCopy(r.tail, l.shared[i].Type.Stored(), &v); err != nil {
 			return nil, err
 		}
 	}
@@ -60,66 +65,75 @@ func (r *copyReader) Read(p []byte) (int, error) {
 
 func (r *copyReader) fill() (err error) {
 	r.buf, r.from = r.buf[:0], 0
-	w := len(r.l.fields)
-	columns := uint16(w + len(r.l.shared))
-	for len(r.values) > 0 && len(r.buf) < copyChunk {
-		r.buf = binary.BigEndian.AppendUint16(r.buf, columns)
-		for i, v := range r.values[:w] {
-			if r.buf, err = appendCopy(r.buf, r.l.fields[i].Type.Stored(), r.l.bound(i, v)); err != nil {
+	buf, w := r.buf, len(r.types)
+	for len(r.values) > 0 && len(buf) < copyChunk {
+		buf = append(buf, r.head...)
+		for i := range r.values[:w] {
+			if buf, err = appendCopy(buf, r.types[i], &r.values[i]); err != nil {
 				return err
 			}
 		}
-		r.buf = append(r.buf, r.tail...)
+		buf = append(buf, r.tail...)
 		r.values = r.values[w:]
 	}
+	r.buf = buf
 	if len(r.values) == 0 {
 		r.buf, r.ended = binary.BigEndian.AppendUint16(r.buf, math.MaxUint16), true
 	}
 	return nil
 }
 
-// appendCopy writes a canonical value behind its length.
-func appendCopy(buf []byte, t record.Type, v record.Value) ([]byte, error) {
+// appendCopy writes a canonical value behind its length. An empty one that is no text is null.
+func appendCopy(buf []byte, t record.Type, v *record.Value) ([]byte, error) {
 	if !v.Valid {
 		return binary.BigEndian.AppendUint32(buf, noValue), nil
 	}
 	switch t {
-	case record.Integer:
-		n, err := strconv.ParseInt(v.Text, 10, 64)
-		if err != nil {
-			return buf, notCanonical(t, v)
+	case record.Integer, record.Boolean, record.Date, record.DateTime, record.Decimal:
+		if v.Text == "" {
+			return binary.BigEndian.AppendUint32(buf, noValue), nil
 		}
-		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(buf, 8), uint64(n)), nil
-	case record.Boolean:
-		bit := byte(0)
-		if v.Text == "true" {
-			bit = 1
-		}
-		return append(binary.BigEndian.AppendUint32(buf, 1), bit), nil
-	case record.Date, record.DateTime:
-		return appendCopyTime(buf, t, v)
-	case record.Decimal:
-		return appendCopyDecimal(buf, v.Text), nil
+		return appendCopyTyped(buf, t, v.Text)
 	}
 	return append(binary.BigEndian.AppendUint32(buf, uint32(len(v.Text))), v.Text...), nil
 }
 
-func notCanonical(t record.Type, v record.Value) error {
-	return fault.New(fault.Internal, "%q is no canonical %s", record.Clip(v.Text), t)
+func appendCopyTyped(buf []byte, t record.Type, text string) ([]byte, error) {
+	switch t {
+	case record.Integer:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return buf, notCanonical(t, text)
+		}
+		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(buf, 8), uint64(n)), nil
+	case record.Boolean:
+		bit := byte(0)
+		if text == "true" {
+			bit = 1
+		}
+		return append(binary.BigEndian.AppendUint32(buf, 1), bit), nil
+	case record.Decimal:
+		return appendCopyDecimal(buf, text), nil
+	}
+	return appendCopyTime(buf, t, text)
+}
+
+func notCanonical(t record.Type, text string) error {
+	return fault.New(fault.Internal, "%q is no canonical %s", record.Clip(text), t)
 }
 
 // postgresEpoch is the second that PostgreSQL counts from.
 var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
 // appendCopyTime writes a date as its day, and a date-time as its microsecond, both counted from the year 2000.
-func appendCopyTime(buf []byte, t record.Type, v record.Value) ([]byte, error) {
+func appendCopyTime(buf []byte, t record.Type, text string) ([]byte, error) {
 	layout := record.DateLayout
 	if t == record.DateTime {
 		layout = record.DateTimeLayout
 	}
-	at, err := time.Parse(layout, v.Text)
+	at, err := time.Parse(layout, text)
 	if err != nil || at.Year() == 0 {
-		return buf, notCanonical(t, v)
+		return buf, notCanonical(t, text)
 	}
 	seconds := at.Unix() - postgresEpoch
 	if t == record.Date {

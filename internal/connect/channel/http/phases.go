@@ -51,7 +51,7 @@ func (w *watcher) traced() context.Context {
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { w.secure.Store(err != nil) },
 		GotConn: func(httptrace.GotConnInfo) {
 			w.secure.Store(false)
-			w.enter(Send, w.limits.FirstByte, "the request was not taken")
+			w.enter(Send, max(w.limits.FirstByte, w.limits.Idle, Defaults.Idle), "the request was not taken")
 		},
 		WroteHeaderField:     func(string, []string) { w.sent.Store(true) },
 		WroteRequest:         func(httptrace.WroteRequestInfo) { w.enter(Wait, w.limits.FirstByte, "no answer") },

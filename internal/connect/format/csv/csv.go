@@ -169,6 +169,7 @@ func (rd *reader) read(rows int) error {
 	rd.row = format.Row{Header: rd.header, Line: rd.start, Cells: cells, Err: rd.bad}
 	if rd.row.Err == nil {
 		rd.row.Err = rd.check(cells)
+		rd.row.Sound = rd.row.Err == nil
 	}
 	return nil
 }
@@ -178,7 +179,7 @@ func (rd *reader) check(cells []record.Value) *format.RowError {
 	if n, want := len(cells), len(rd.header.Columns); n != want {
 		return &format.RowError{Code: "row_ragged", Line: rd.start, Msg: ragged(rd.start, n, want)}
 	}
-	if !rd.valid && (rd.escaped || !utf8.ValidString(rd.text)) {
+	if !rd.valid && !utf8.ValidString(rd.text) {
 		if i, at := firstInvalid(cells); i >= 0 {
 			return rd.invalid(i, at)
 		}

@@ -19,6 +19,7 @@ func TestLaws(t *testing.T) {
 			{Name: "too few cells", Doc: "a,b\n1,2\n3\n5,6\n", Rows: 3, Bad: 1, Code: "row_ragged", Line: 3},
 			{Name: "too many cells", Doc: "a,b\n1,2\n3,4,5\n5,6\n", Rows: 3, Bad: 1, Code: "row_ragged", Line: 3},
 			{Name: "bad byte", Doc: "a,b\né,2\n\xff,4\né,6\n", Rows: 3, Bad: 1, Code: "invalid_utf8", Line: 3},
+			{Name: "half a character behind an escape", Doc: "a,b\né,2\n\"\"\"\xe2\x82\",4\né,6\n", Rows: 3, Bad: 1, Code: "invalid_utf8", Line: 3},
 			{Name: "zero byte", Doc: "a,b\n" + strings.Repeat("1,2\n", 100) + "3,\x00\n5,6\n", Rows: 102, Bad: 100, Code: "row_malformed", Line: 102},
 			{Name: "text behind a quote", Doc: "a,b\n1,2\n\"x\"y,4\n5,6\n", Rows: 3, Bad: 1, Code: "row_malformed", Line: 3},
 			{Name: "quote inside a bare cell", Doc: "a,b\n1,2\nx\"y,\"4\"\n5,6\n", Rows: 3, Bad: 1, Code: "row_malformed", Line: 3},

@@ -44,12 +44,11 @@ type scanner struct {
 	spans   []span
 
 	// The record last read.
-	start   int64  // its line
-	at      int64  // its offset
-	text    string // its bytes, of which cells are parts
-	escaped bool   // text is not what stood in the source
-	cells   []record.Value
-	bad     *format.RowError
+	start int64  // its line
+	at    int64  // its offset
+	text  string // its bytes, of which cells are parts
+	cells []record.Value
+	bad   *format.RowError
 }
 
 const (
@@ -69,7 +68,7 @@ func (s *scanner) next() error {
 			s.advance(width, 1)
 			continue
 		}
-		s.start, s.at, s.bad, s.escaped = s.line, s.offset, nil, false
+		s.start, s.at, s.bad = s.line, s.offset, nil
 		if width < 0 {
 			return s.overlong()
 		}
@@ -221,7 +220,7 @@ func (s *scanner) quotedRecord() error {
 func (s *scanner) take(w []byte, r scanned) {
 	for i := range s.spans {
 		if c := &s.spans[i]; c.escaped {
-			c.to, s.escaped = c.from+s.unescape(w[c.from:c.to]), true
+			c.to = c.from + s.unescape(w[c.from:c.to])
 		}
 	}
 	text := string(w[:r.width])
@@ -236,7 +235,8 @@ func (s *scanner) take(w []byte, r scanned) {
 	s.advance(r.width, int64(r.lines))
 }
 
-// unescape works in place and returns the new length.
+// unescape works in place and returns the new length. Blanks take the room that is left, so that the record is UTF-8 if and
+// only if its cells are.
 func (s *scanner) unescape(b []byte) int {
 	n := 0
 	for i := 0; i < len(b); i++ {
@@ -245,6 +245,9 @@ func (s *scanner) unescape(b []byte) int {
 		}
 		b[n] = b[i]
 		n++
+	}
+	for i := n; i < len(b); i++ {
+		b[i] = ' '
 	}
 	return n
 }
