@@ -43,11 +43,46 @@ func (s *Scope) class(name string, method func(string) func(goja.FunctionCall) g
 	if err := ctor.Set("prototype", proto); err != nil {
 		s.Throw(err)
 	}
-	s.Set(name, ctor)
+	s.constructors[name] = ctor
+	if err := s.vm.GlobalObject().DefineDataProperty(name, ctor, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
+		s.Throw(err)
+	}
 }
+
+// bindRecords puts the classes of records beneath the global object, where they are found when a script asks for one.
+func (s *Scope) bindRecords() error {
+	global := s.vm.GlobalObject()
+	beneath := s.vm.NewDynamicObject(unmade{s})
+	if err := beneath.SetPrototype(global.Prototype()); err != nil {
+		return err
+	}
+	return global.SetPrototype(beneath)
+}
+
+// unmade holds the classes that no script has asked for yet.
+type unmade struct{ s *Scope }
+
+func (u unmade) Get(name string) goja.Value {
+	define, ok := u.s.engine.classes[name]
+	if !ok {
+		return nil
+	}
+	if u.s.protos[name] == nil {
+		define(u.s)
+	}
+	return u.s.constructors[name]
+}
+
+func (u unmade) Set(string, goja.Value) bool { return false }
+func (u unmade) Has(name string) bool        { return u.s.engine.classes[name] != nil }
+func (u unmade) Delete(string) bool          { return true }
+func (u unmade) Keys() []string              { return nil }
 
 // object wraps what a class is about.
 func (s *Scope) object(class string, d goja.DynamicObject) *goja.Object {
+	if s.protos[class] == nil {
+		s.engine.classes[class](s)
+	}
 	o := s.vm.NewDynamicObject(d)
 	if err := o.SetPrototype(s.protos[class]); err != nil {
 		s.Throw(err)

@@ -4,15 +4,12 @@ package script
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/dop251/goja"
-	"github.com/dop251/goja/parser"
 
-	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
 )
@@ -73,13 +70,14 @@ type Engine struct {
 	mu       sync.Mutex
 	programs map[Source]*program
 	includes includes
-	prelude  *goja.Program
+	classes  map[string]func(*Scope)
 }
 
 // program is a compiled script.
 type program struct {
 	code  *goja.Program
 	names []string // every name that it mentions: some may be script includes
+	needs []int    // of patches
 }
 
 // New makes an Engine.
@@ -88,7 +86,7 @@ func New(cfg Config) *Engine {
 		cfg.Clock = time.Now
 	}
 	cfg.Limits = cfg.Limits.filled()
-	return &Engine{cfg: cfg, programs: map[Source]*program{}, prelude: goja.MustCompile("prelude", prelude, false)}
+	return &Engine{cfg: cfg, programs: map[Source]*program{}, classes: recordClasses()}
 }
 
 // Use completes an engine that was made before its database was opened. It must be called before scopes open.
@@ -130,38 +128,6 @@ func (e *Engine) compile(src Source) (*program, error) {
 	}
 	e.programs[src] = p
 	return p, nil
-}
-
-func compile(src Source) (*program, error) {
-	tree, err := parser.ParseFile(nil, src.Name, src.Text, 0, parser.WithDisableSourceMaps)
-	if err != nil {
-		return nil, syntaxError(src, err)
-	}
-	names := rewrite(tree)
-	code, err := goja.CompileAST(tree, false)
-	if err != nil {
-		return nil, syntaxError(src, err)
-	}
-	p := &program{code: code}
-	for name := range names {
-		p.names = append(p.names, name)
-	}
-	return p, nil
-}
-
-// syntaxError gives an error of the compiler its place.
-func syntaxError(src Source, err error) error {
-	e := &Error{Script: src.Name, Message: err.Error()}
-	var list parser.ErrorList
-	var broken *goja.CompilerSyntaxError
-	switch {
-	case errors.As(err, &list) && len(list) > 0:
-		e.Line, e.Column, e.Message = list[0].Position.Line, list[0].Position.Column, list[0].Message
-	case errors.As(err, &broken) && broken.File != nil:
-		at := broken.File.Position(broken.Offset)
-		e.Line, e.Column, e.Message = at.Line, at.Column, broken.Message
-	}
-	return fault.Wrap(fault.Invalid, e, "%s:%d:%d: %s", src.Name, e.Line, e.Column, e.Message)
 }
 
 // Error is what went wrong in a script, and where.

@@ -84,9 +84,19 @@ func (s *Scope) readIncludes() (map[string]string, error) {
 	return texts, s.engine.cfg.DB.Store().Read(s.ctx, read)
 }
 
-// load runs the script includes among names that are not there yet, and what those mention in turn.
-func (s *Scope) load(names []string) error {
-	for _, name := range names {
+// load makes ready what a program mentions: patches, and script includes that are not there yet, with what those mention in
+// turn.
+func (s *Scope) load(p *program) error {
+	if s.loaded[p] {
+		return nil
+	}
+	s.loaded[p] = true
+	for _, i := range p.needs {
+		if err := s.patch(i); err != nil {
+			return err
+		}
+	}
+	for _, name := range p.names {
 		if s.known[name] {
 			continue
 		}
@@ -97,6 +107,18 @@ func (s *Scope) load(names []string) error {
 		if _, err := s.Include(name); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// patch applies a patch, once.
+func (s *Scope) patch(i int) error {
+	if s.patched[i] {
+		return nil
+	}
+	s.patched[i] = true
+	if _, err := s.vm.RunProgram(patches[i].code); err != nil {
+		return fault.Wrap(fault.Internal, err, "what is built into scripts")
 	}
 	return nil
 }
@@ -113,7 +135,7 @@ func (s *Scope) Include(name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := s.load(p.names); err != nil {
+	if err := s.load(p); err != nil {
 		return false, err
 	}
 	_, err = s.run(src.Name, p.code)

@@ -54,25 +54,36 @@ type GlideRecord struct {
 	related  map[string]*record.Record
 }
 
-// bindRecords makes the classes of records.
-func (s *Scope) bindRecords() {
-	method := func(name string) func(goja.FunctionCall) goja.Value { return s.recordMethod(name) }
-	for _, class := range []string{"GlideRecord", "GlideRecordSecure"} {
-		s.class(class, method, func(call goja.ConstructorCall) *goja.Object {
-			g := s.newGlideRecord(s.Text(call.Argument(0)))
-			g.secure = class == "GlideRecordSecure"
-			return g.wrap(class)
-		})
+// recordClasses lists what makes the classes of records, each when it is first asked for.
+func recordClasses() map[string]func(*Scope) {
+	return map[string]func(*Scope){
+		"GlideRecord":       func(s *Scope) { s.recordClass("GlideRecord", false) },
+		"GlideRecordSecure": func(s *Scope) { s.recordClass("GlideRecordSecure", true) },
+		"GlideElement": func(s *Scope) {
+			s.class("GlideElement", s.elementMethod, s.madeBy("elements come from records"))
+		},
+		"GlideQueryCondition": func(s *Scope) {
+			s.class("GlideQueryCondition", s.conditionMethod, s.madeBy("conditions come from addQuery"))
+		},
+		"GlideAggregate": func(s *Scope) {
+			s.class("GlideAggregate", s.aggregateMethod, func(call goja.ConstructorCall) *goja.Object {
+				return s.newAggregate(s.Text(call.Argument(0)))
+			})
+		},
 	}
-	s.class("GlideElement", s.elementMethod, func(goja.ConstructorCall) *goja.Object {
-		panic(s.vm.NewTypeError("elements come from records"))
+}
+
+func (s *Scope) recordClass(name string, secure bool) {
+	s.class(name, s.recordMethod, func(call goja.ConstructorCall) *goja.Object {
+		g := s.newGlideRecord(s.Text(call.Argument(0)))
+		g.secure = secure
+		return g.wrap(name)
 	})
-	s.class("GlideQueryCondition", s.conditionMethod, func(goja.ConstructorCall) *goja.Object {
-		panic(s.vm.NewTypeError("conditions come from addQuery"))
-	})
-	s.class("GlideAggregate", s.aggregateMethod, func(call goja.ConstructorCall) *goja.Object {
-		return s.newAggregate(s.Text(call.Argument(0)))
-	})
+}
+
+// madeBy is the constructor of a class whose objects scripts do not make.
+func (s *Scope) madeBy(message string) func(goja.ConstructorCall) *goja.Object {
+	return func(goja.ConstructorCall) *goja.Object { panic(s.vm.NewTypeError(message)) }
 }
 
 func (s *Scope) newGlideRecord(name string) *GlideRecord {

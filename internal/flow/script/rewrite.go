@@ -1,6 +1,9 @@
 package script
 
 import (
+	"sort"
+	"strings"
+
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/token"
@@ -11,14 +14,85 @@ import (
 // say so for itself.
 const truthName = "__truth"
 
-// rewriter wraps what stands in boolean position in a call of the helper, and collects the names that a program mentions.
-// Positions stay, so that lines in errors are true.
-type rewriter struct{ names map[string]bool }
+// rewriter wraps what stands in boolean position in a call of the helper, and collects the names and members that a
+// program mentions. Positions stay, so that lines in errors are true.
+type rewriter struct {
+	names   map[string]bool
+	members map[string]bool
+	// each holds the places of the loops that were written "for each": over values, not names.
+	each map[file.Idx]bool
+	// hoist makes functions that are declared in blocks known in the whole function around, as they are in old scripts.
+	hoist bool
+	vars  *[]*ast.VariableDeclaration // of the function around
+}
 
-func rewrite(p *ast.Program) map[string]bool {
-	r := &rewriter{names: map[string]bool{}}
-	r.statements(p.Body)
-	return r.names
+func (r *rewriter) program(p *ast.Program) {
+	r.vars = &p.DeclarationList
+	r.hoist = r.hoist && !strict(p.Body)
+	for i, s := range p.Body {
+		p.Body[i] = r.shared(s)
+	}
+	for i, s := range p.Body {
+		p.Body[i] = r.stmt(s)
+	}
+}
+
+// shared makes a variable of what a script declares by let, const or class outside of functions: scripts of one scope may
+// run many times in it, and declare the same again.
+func (r *rewriter) shared(s ast.Statement) ast.Statement {
+	switch s := s.(type) {
+	case *ast.LexicalDeclaration:
+		return r.variable(s.Idx, s.List)
+	case *ast.ClassDeclaration:
+		return r.variable(s.Class.Class, []*ast.Binding{{Target: s.Class.Name, Initializer: s.Class}})
+	}
+	return s
+}
+
+// variable declares variables of the function around.
+func (r *rewriter) variable(at file.Idx, list []*ast.Binding) ast.Statement {
+	*r.vars = append(*r.vars, &ast.VariableDeclaration{Var: at, List: list})
+	return &ast.VariableStatement{Var: at, List: list}
+}
+
+// strict reports whether a body begins by asking for strict mode.
+func strict(body []ast.Statement) bool {
+	for _, s := range body {
+		e, ok := s.(*ast.ExpressionStatement)
+		if !ok {
+			return false
+		}
+		text, ok := e.Expression.(*ast.StringLiteral)
+		if !ok {
+			return false
+		}
+		if text.Value.String() == "use strict" {
+			return true
+		}
+	}
+	return false
+}
+
+// block rewrites the statements of a block. Functions declared in it come first and, unless the code is strict, become
+// variables of the function around.
+func (r *rewriter) block(list []ast.Statement) {
+	if r.hoist {
+		sort.SliceStable(list, func(i, j int) bool { return declares(list[i]) != nil && declares(list[j]) == nil })
+		for i, s := range list {
+			if f := declares(s); f != nil {
+				list[i] = r.variable(f.Function, []*ast.Binding{{Target: f.Name, Initializer: f}})
+			}
+		}
+	}
+	r.statements(list)
+}
+
+// declares gives the plain function that a statement declares, or nil.
+func declares(s ast.Statement) *ast.FunctionLiteral {
+	if d, ok := s.(*ast.FunctionDeclaration); ok && !d.Function.Async && !d.Function.Generator {
+		return d.Function
+	}
+	return nil
 }
 
 // truth wraps an expression in boolean position, unless it is a boolean already.
@@ -53,15 +127,16 @@ func plainly(e ast.Expression) bool {
 }
 
 func (r *rewriter) statements(list []ast.Statement) {
-	for _, s := range list {
-		r.stmt(s)
+	for i, s := range list {
+		list[i] = r.stmt(s)
 	}
 }
 
-func (r *rewriter) stmt(s ast.Statement) {
+// stmt rewrites a statement, mostly in place.
+func (r *rewriter) stmt(s ast.Statement) ast.Statement {
 	switch s := s.(type) {
 	case *ast.BlockStatement:
-		r.statements(s.List)
+		r.block(s.List)
 	case *ast.ExpressionStatement:
 		s.Expression = r.expr(s.Expression)
 	case *ast.ReturnStatement:
@@ -77,21 +152,37 @@ func (r *rewriter) stmt(s ast.Statement) {
 	case *ast.ClassDeclaration:
 		r.class(s.Class)
 	case *ast.LabelledStatement:
-		r.stmt(s.Statement)
+		s.Statement = r.stmt(s.Statement)
 	case *ast.WithStatement:
 		s.Object = r.expr(s.Object)
-		r.stmt(s.Body)
+		s.Body = r.stmt(s.Body)
 	case *ast.TryStatement:
 		r.try(s)
 	case *ast.SwitchStatement:
 		s.Discriminant = r.expr(s.Discriminant)
 		for _, c := range s.Body {
 			c.Test = r.expr(c.Test)
-			r.statements(c.Consequent)
+			r.block(c.Consequent)
 		}
+	case *ast.ForInStatement:
+		return r.overNames(s)
 	default:
 		r.branch(s)
 	}
+	return s
+}
+
+// overNames rewrites a for-in loop; one that was written "for each" goes over the values.
+func (r *rewriter) overNames(s *ast.ForInStatement) ast.Statement {
+	r.into(s.Into)
+	s.Source, s.Body = r.expr(s.Source), r.stmt(s.Body)
+	if !r.each[s.For] {
+		return s
+	}
+	at := s.Source.Idx0()
+	values := &ast.DotExpression{Left: &ast.Identifier{Name: "Object", Idx: at}, Identifier: ast.Identifier{Name: "values", Idx: at}}
+	return &ast.ForOfStatement{For: s.For, Into: s.Into, Body: s.Body,
+		Source: &ast.CallExpression{Callee: values, LeftParenthesis: at, ArgumentList: []ast.Expression{s.Source}, RightParenthesis: at}}
 }
 
 // branch rewrites the statements that test something, and loops.
@@ -99,29 +190,25 @@ func (r *rewriter) branch(s ast.Statement) {
 	switch s := s.(type) {
 	case *ast.IfStatement:
 		s.Test = r.truth(s.Test)
-		r.stmt(s.Consequent)
+		s.Consequent = r.stmt(s.Consequent)
 		if s.Alternate != nil {
-			r.stmt(s.Alternate)
+			s.Alternate = r.stmt(s.Alternate)
 		}
 	case *ast.WhileStatement:
 		s.Test = r.truth(s.Test)
-		r.stmt(s.Body)
+		s.Body = r.stmt(s.Body)
 	case *ast.DoWhileStatement:
 		s.Test = r.truth(s.Test)
-		r.stmt(s.Body)
+		s.Body = r.stmt(s.Body)
 	case *ast.ForStatement:
 		r.initializer(s.Initializer)
 		s.Test = r.truth(s.Test)
 		s.Update = r.expr(s.Update)
-		r.stmt(s.Body)
-	case *ast.ForInStatement:
-		r.into(s.Into)
-		s.Source = r.expr(s.Source)
-		r.stmt(s.Body)
+		s.Body = r.stmt(s.Body)
 	case *ast.ForOfStatement:
 		r.into(s.Into)
 		s.Source = r.expr(s.Source)
-		r.stmt(s.Body)
+		s.Body = r.stmt(s.Body)
 	}
 }
 
@@ -146,12 +233,12 @@ func (r *rewriter) into(i ast.ForInto) {
 }
 
 func (r *rewriter) try(s *ast.TryStatement) {
-	r.statements(s.Body.List)
+	r.block(s.Body.List)
 	if s.Catch != nil {
-		r.statements(s.Catch.Body.List)
+		r.block(s.Catch.Body.List)
 	}
 	if s.Finally != nil {
-		r.statements(s.Finally.List)
+		r.block(s.Finally.List)
 	}
 }
 
@@ -174,11 +261,22 @@ func (r *rewriter) pattern(t ast.Expression) {
 
 func (r *rewriter) function(f *ast.FunctionLiteral) {
 	r.bindings(f.ParameterList.List)
-	r.statements(f.Body.List)
+	r.body(f.Body.List, &f.DeclarationList)
+}
+
+// body rewrites the statements of a function.
+func (r *rewriter) body(list []ast.Statement, vars *[]*ast.VariableDeclaration) {
+	outer, hoist := r.vars, r.hoist
+	r.vars, r.hoist = vars, hoist && !strict(list)
+	r.statements(list)
+	r.vars, r.hoist = outer, hoist
 }
 
 func (r *rewriter) class(c *ast.ClassLiteral) {
 	c.SuperClass = r.expr(c.SuperClass)
+	hoist := r.hoist
+	r.hoist = false // classes are strict
+	defer func() { r.hoist = hoist }()
 	for _, e := range c.Body {
 		switch e := e.(type) {
 		case *ast.FieldDefinition:
@@ -186,7 +284,7 @@ func (r *rewriter) class(c *ast.ClassLiteral) {
 		case *ast.MethodDefinition:
 			r.function(e.Body)
 		case *ast.ClassStaticBlock:
-			r.statements(e.Block.List)
+			r.body(e.Block.List, &e.DeclarationList)
 		}
 	}
 }
@@ -245,8 +343,12 @@ func (r *rewriter) expr(e ast.Expression) ast.Expression {
 		e.Callee = r.expr(e.Callee)
 		r.exprs(e.ArgumentList)
 	case *ast.DotExpression:
+		r.members[e.Identifier.Name.String()] = true
 		e.Left = r.expr(e.Left)
 	case *ast.BracketExpression:
+		if name, ok := e.Member.(*ast.StringLiteral); ok {
+			r.members[name.Value.String()] = true
+		}
 		e.Left, e.Member = r.expr(e.Left), r.expr(e.Member)
 	case *ast.FunctionLiteral:
 		r.function(e)
@@ -262,9 +364,13 @@ func (r *rewriter) rarer(e ast.Expression) {
 		r.bindings(e.ParameterList.List)
 		switch body := e.Body.(type) {
 		case *ast.BlockStatement:
-			r.statements(body.List)
+			r.body(body.List, &e.DeclarationList)
 		case *ast.ExpressionBody:
 			body.Expression = r.expr(body.Expression)
+		}
+	case *ast.RegExpLiteral:
+		if strings.Contains(e.Flags, "u") {
+			e.Pattern = spellOut(e.Pattern)
 		}
 	case *ast.ArrayLiteral:
 		r.exprs(e.Value)
@@ -297,10 +403,4 @@ func (r *rewriter) rarer(e ast.Expression) {
 	case *ast.ObjectPattern:
 		r.properties(e.Properties)
 	}
-}
-
-// lineOf gives line and column of a place in a program.
-func lineOf(f *file.File, at file.Idx) (line, column int) {
-	p := f.Position(int(at) - f.Base())
-	return p.Line, p.Column
 }

@@ -39,17 +39,20 @@ type Env struct {
 
 // Scope is one global object: scripts that run in it see each other's globals. It is used by one goroutine at a time.
 type Scope struct {
-	engine   *Engine
-	ctx      context.Context
-	env      Env
-	vm       *goja.Runtime
-	watch    *watch
-	known    map[string]bool // names that were looked for among the script includes
-	running  string          // the script under way
-	depth    int
-	protos   map[string]*goja.Object
-	catalog  *record.Catalog
-	messages []string
+	engine       *Engine
+	ctx          context.Context
+	env          Env
+	vm           *goja.Runtime
+	watch        *watch
+	loaded       map[*program]bool // programs whose names and patches are there
+	patched      map[int]bool
+	known        map[string]bool // names that were looked for among the script includes
+	running      string          // the script under way
+	depth        int
+	protos       map[string]*goja.Object
+	constructors map[string]*goja.Object
+	catalog      *record.Catalog
+	messages     []string
 }
 
 // Open makes a scope: for one handler run, the rules of one write, one batch of a transform.
@@ -62,7 +65,7 @@ func (e *Engine) Open(ctx context.Context, env Env) (*Scope, error) {
 	if env.User == "" {
 		env.User = env.Session.Actor().ID
 	}
-	s := &Scope{engine: e, ctx: ctx, env: env, vm: vm, known: map[string]bool{}, protos: map[string]*goja.Object{}}
+	s := &Scope{engine: e, ctx: ctx, env: env, vm: vm, known: map[string]bool{}, loaded: map[*program]bool{}, patched: map[int]bool{}, protos: map[string]*goja.Object{}, constructors: map[string]*goja.Object{}}
 	s.watch = newWatch(vm, e.cfg.Limits)
 	if err := s.bind(); err != nil {
 		s.Close()
@@ -75,10 +78,9 @@ func (s *Scope) bind() error {
 	if err := s.vm.Set(truthName, s.truth); err != nil {
 		return err
 	}
-	if _, err := s.vm.RunProgram(s.engine.prelude); err != nil {
-		return fault.Wrap(fault.Internal, err, "the prelude of scripts")
+	if err := s.bindRecords(); err != nil {
+		return err
 	}
-	s.bindRecords()
 	for _, m := range s.engine.cfg.Modules {
 		if err := m.Bind(s); err != nil {
 			return err
@@ -86,29 +88,6 @@ func (s *Scope) bind() error {
 	}
 	return nil
 }
-
-// prelude is what every scope begins with. Callbacks in boolean position count elements by their value; texts cannot be made
-// so long that they cannot be held.
-const prelude = `(function (truth) {
-	['filter', 'some', 'every', 'find', 'findIndex'].forEach(function (name) {
-		var of = Array.prototype[name];
-		Object.defineProperty(Array.prototype, name, {configurable: true, writable: true, value: function (callback, self) {
-			if (typeof callback !== 'function') return of.call(this, callback, self);
-			return of.call(this, function (a, b, c) { return truth(callback.call(self, a, b, c)); });
-		}});
-	});
-	['repeat', 'padStart', 'padEnd'].forEach(function (name) {
-		var of = String.prototype[name];
-		Object.defineProperty(String.prototype, name, {configurable: true, writable: true, value: function (n, pad) {
-			if (n * (name === 'repeat' ? this.length : 1) > 67108864) throw new RangeError('the text would be longer than 64 million characters');
-			return of.call(this, n, pad);
-		}});
-	});
-	var plain = Boolean;
-	Boolean = function Boolean(v) { return new.target ? Reflect.construct(plain, [truth(v)], new.target) : plain(truth(v)); };
-	Boolean.prototype = plain.prototype;
-	Error.prototype.getMessage = function () { return this.message; };
-})(__truth);`
 
 // Close ends the scope. Its values must not be used any more.
 func (s *Scope) Close() { s.watch.stop() }
@@ -192,7 +171,7 @@ func (s *Scope) Run(src Source) (v goja.Value, err error) {
 	outer := s.running
 	s.running = src.Name
 	defer func() { s.running = outer }()
-	if err := s.load(p.names); err != nil {
+	if err := s.load(p); err != nil {
 		return nil, err
 	}
 	return s.run(src.Name, p.code)
@@ -294,7 +273,7 @@ func (s *Scope) messageOf(thrown *goja.Exception) string {
 // place takes the innermost frame that lies in a script.
 func (e *Error) place(stack []goja.StackFrame) {
 	for _, f := range stack {
-		if at := f.Position(); at.Line > 0 && f.SrcName() != "prelude" {
+		if at := f.Position(); at.Line > 0 && f.SrcName() != patchName {
 			e.Script, e.Line, e.Column = f.SrcName(), at.Line, at.Column
 			return
 		}

@@ -47,10 +47,26 @@ var a = 1;
 throw new Error('here')
 //! :2:
 
-//# 5.1 a function declared in a block is known in that block alone
+//# 5.1 a function declared in a block is found outside of it
 if (true) { function inBlock() { return 1; } } typeof inBlock
-//= undefined
-//~ there it is known outside too, in old scripts; write it outside of the block, or as var f = function () {}
+//= function
+
+//# 5.1 for each goes over values
+var sum = 0; for each (var n in {a: 1, b: 2}) { sum += n; } sum
+//= 3
+
+//# 5.1 an error knows its line
+try {
+null.x; } catch (e) { e.lineNumber }
+//= 2
+
+//# 5.1 a catch with a condition is refused, with its line
+try { null.x; } catch (e if e instanceof TypeError) { 1 }
+//! :1:26
+
+//# 5.1 regular expressions know the properties of characters
+'aÄ1'.replace(/\p{Lu}/gu, '_')
+//= a_1
 
 //# 5.1 recursion without an end is stopped
 (function f() { return f() + 1; })()
