@@ -3,6 +3,8 @@
 package importset
 
 import (
+	"cmp"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -193,6 +195,25 @@ type result struct {
 	StatusMessage string `json:"status_message,omitempty"`
 	ErrorMessage  string `json:"error_message,omitempty"`
 	Reason        string `json:"reason,omitempty"` // our own: the code of a row that was not written
+
+	extra map[string]string // what the map script set on response
+}
+
+// MarshalJSON writes what the map script added beside the rest; it cannot take the place of what is there.
+func (r result) MarshalJSON() ([]byte, error) {
+	type plain result
+	text, err := json.Marshal(plain(r))
+	if err != nil || len(r.extra) == 0 {
+		return text, err
+	}
+	all := map[string]any{}
+	for name, v := range r.extra {
+		all[name] = v
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
 }
 
 // statuses are the fates in the words of the compatible surface. Rows that wait are pending, as in the staging table.
@@ -244,6 +265,13 @@ func (a *api) result(r *wire.Request, row importset.PushedRow, o importset.Outco
 		res.StatusMessage, res.ID = message, row.Key
 	case importset.Rejected:
 		res.ErrorMessage = message
+	}
+	if o.Reject != nil && o.Reject.Code == "script_ignored" {
+		res.Status = "ignored"
+	}
+	if said := o.Said; said != nil {
+		res.StatusMessage, res.ErrorMessage = cmp.Or(said.Status, res.StatusMessage), cmp.Or(said.Message, res.ErrorMessage)
+		res.extra = said.Response
 	}
 	return res
 }

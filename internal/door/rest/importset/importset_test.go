@@ -18,6 +18,7 @@ import (
 	"headrace/internal/door/rest/table"
 	"headrace/internal/door/rest/wire"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/script"
 	"headrace/internal/store/storetest/stores"
 )
 
@@ -43,6 +44,44 @@ type envelope struct {
 	ImportSet string              `json:"import_set"`
 	Table     string              `json:"staging_table"`
 	Result    []map[string]string `json:"result"`
+}
+
+func TestWhatScriptsSayIsInTheAnswer(t *testing.T) {
+	resttest.Each(t, func(t *testing.T, store record.Store) {
+		w := feed(t, store)
+		w.Imports.UseScripts(script.New(script.Config{DB: w.DB}))
+		m, maps := "", w.DB.Catalog().Table(importset.MapTable)
+		for row, err := range w.DB.As(record.System).Select(t.Context(), &record.Query{Table: maps, Fields: []string{record.SysID}}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			m = row[0].Text
+		}
+		for when, text := range map[string]string{
+			"onBefore": "status_message = 'seen ' + source.name; if (source.name == 'Nobody') ignore = true;",
+			"onAfter":  "if (target.u_name == 'Eve') error_message = 'beware';",
+		} {
+			w.Insert(importset.ScriptTable, "map", m, "when", when, "script", text)
+		}
+		if _, _, err := w.DB.As(record.System).Update(t.Context(), maps, m, []record.Assignment{{Field: "run_script", Value: record.Text("true")},
+			{Field: "script", Value: record.Text("response.ticket = 'T' + source.number; response.status = 'mine';")}}); err != nil {
+			t.Fatal(err)
+		}
+		for body, want := range map[string]map[string]string{
+			`{"number":"1","name":"Ada"}`:    {"status": "inserted", "status_message": "seen Ada", "ticket": "T1"},
+			`{"number":"2","name":"Nobody"}`: {"status": "ignored", "status_message": "seen Nobody", "ticket": ""},
+			`{"number":"3","name":"Eve"}`:    {"status": "inserted", "error_message": "beware", "ticket": "T3"},
+		} {
+			a := w.Call("loader", "POST /api/now/import/u_feed", body, "Content-Type: application/json")
+			var got envelope
+			a.JSON(t, &got)
+			for name, v := range want {
+				if len(got.Result) != 1 || got.Result[0][name] != v {
+					t.Errorf("%s: %s", body, a.Body)
+				}
+			}
+		}
+	})
 }
 
 func TestARowIsAnsweredWithWhatBecameOfIt(t *testing.T) {
