@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ type message struct {
 
 func (l *lib) newMessage(name, function string, soap bool) *message {
 	m := &message{l: l, req: outbound.Request{Message: name, Function: function, SOAP: soap, Variables: map[string]outbound.Variable{}}}
+	if name == "" && soap {
+		m.req.Method = http.MethodPost
+	}
 	if name != "" {
 		l.check(l.s.Read(func(tx record.Tx) error { return l.calls.Find(l.s.Context(), tx, m.req) }))
 	}
