@@ -41,6 +41,7 @@ type session struct {
 	c        *console
 	ctx      context.Context
 	checksum string
+	data     string // where the state is, from the demo's folder
 }
 
 func (c *console) demo(ctx context.Context, dir string) error {
@@ -55,7 +56,7 @@ func (c *console) demo(ctx context.Context, dir string) error {
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the folder of the demo cannot be entered")
 	}
-	s := &session{c: c, ctx: ctx}
+	s := &session{c: c, ctx: ctx, data: "."}
 	fmt.Fprintf(c.out, "$ cd %s; export HEADRACE_DATA=.\n", dir)
 	return errors.Join(s.play(), os.Chdir(home))
 }
@@ -101,9 +102,9 @@ func (s *session) play() error {
 	monday := "import monday.csv --into cmdb_ci_server --coalesce serial_number"
 	tuesday := strings.Replace(monday, "monday", "tuesday", 1)
 	return inOrder(
-		s.act("\n1/2  Which way fits?           "),
+		s.act("\n1/3  Which way fits?           "),
 		s.step("advise --answers demo/servers.yaml", exitDone, "use     P1"),
-		s.act("\n2/2  Import, and take it back  "),
+		s.act("\n2/3  Import, and take it back  "),
 		s.step("table create -f demo/cmdb_ci_server.yaml", exitDone, "cmdb_ci_server"),
 		s.step(monday+" --plan --save mon.plan", exitRejected, ledger(demo.MondaySums)),
 		s.step("apply mon.plan", exitRejected, ledger(demo.MondaySums)),
@@ -112,6 +113,7 @@ func (s *session) play() error {
 		s.step("run retry 2 --map demo/servers-fixed.yaml", exitDone, ledger(demo.TuesdayMendedSums)),
 		s.step("undo 2", exitDone, fmt.Sprintf("%d removed, %d restored, 0 refused", demo.TuesdayMendedSums.Inserted, demo.TuesdayMendedSums.Updated)),
 		s.compare,
+		s.partner,
 	)
 }
 
@@ -136,7 +138,7 @@ func (s *session) step(line string, code int, says string) func() error {
 	return func() error {
 		fmt.Fprintf(s.c.out, "$ headrace %s\n", line)
 		var out bytes.Buffer
-		args := append(strings.Fields(line), "--data", ".", "--quiet")
+		args := append(words(line), "--data", s.data, "--quiet")
 		if !strings.HasPrefix(line, "advise") {
 			args = append(args, "--output", "table")
 		}

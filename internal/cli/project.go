@@ -143,9 +143,18 @@ func (c *console) projectApplyCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.show(projectAnswer(plan, "made, %d changed, %d removed"))
+		return c.show(c.applied(plan))
 	})
 	return cmd
+}
+
+// applied tells what an apply did: the sums, and with --verbose what changed.
+func (c *console) applied(plan *project.Plan) answer {
+	out := projectAnswer(plan, "made, %d changed, %d removed")
+	if lines := strings.SplitAfter(strings.TrimSuffix(out.text, "\n"), "\n"); !c.settings.Verbose {
+		out.text = lines[len(lines)-1] + "\n"
+	}
+	return out
 }
 
 // warn tells the warnings about a project.

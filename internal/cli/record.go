@@ -165,6 +165,14 @@ func (c *console) showRecord(r *record.Record) error {
 	return c.show(out)
 }
 
+// showMade shows a new record; to people who want it quiet, only what stands for it.
+func (c *console) showMade(r *record.Record) error {
+	if c.settings.Output != "table" || !c.settings.Quiet {
+		return c.showRecord(r)
+	}
+	return c.show(answer{text: "  " + oneLine(r.Display(), widest) + "\n"})
+}
+
 // findRecord finds a record by its id, or by the value of the field that stands for it.
 func findRecord(ctx context.Context, a *app.App, table, id string) (*record.Record, error) {
 	t, err := a.DB.Table(table)
@@ -261,7 +269,7 @@ func assignments(args []string) ([]record.Assignment, error) {
 
 func (c *console) recordCreateCommand() *cobra.Command {
 	var dryRun bool
-	cmd := &cobra.Command{Use: "create TABLE FIELD=VALUE...", Short: "Make a record", Args: exactly("TABLE", "FIELD=VALUE...")}
+	cmd := &cobra.Command{Use: "create TABLE FIELD=VALUE...", Short: "Make a record; with --quiet only what stands for it is shown", Args: exactly("TABLE", "FIELD=VALUE...")}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the record, keep nothing")
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error {
 		t, err := writable(a, args[0])
@@ -276,7 +284,7 @@ func (c *console) recordCreateCommand() *cobra.Command {
 		if err := change(ctx, a, dryRun, func(w *record.Writer) error { r, err = w.Insert(ctx, t, values); return err }); err != nil {
 			return err
 		}
-		return c.showRecord(r)
+		return c.showMade(r)
 	})
 	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
 		return c.remoteWrite(ctx, r, http.MethodPost, args[0], "", args[1:], dryRun)

@@ -1,0 +1,3 @@
+if (current.isValidRecord()) {
+	new PartnerSync().send(current);
+}

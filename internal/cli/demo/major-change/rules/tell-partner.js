@@ -1,0 +1,1 @@
+gs.eventQueue('change.major', current, current.getValue('number'), '');
