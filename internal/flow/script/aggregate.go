@@ -153,6 +153,19 @@ func (a *aggregate) have(c args) {
 	a.having = append(a.having, having{a.measure(c.text(0), c.text(1)), c.text(2), c.text(3)})
 }
 
+// groupByCounted groups by the fields that are counted where nothing else says how: the count of a field is that of each
+// of its values.
+func (a *aggregate) groupByCounted() {
+	if len(a.groups) > 0 || a.total {
+		return
+	}
+	for _, m := range a.measures {
+		if m.Func == "count" && m.Field != "" {
+			a.group(m.Field)
+		}
+	}
+}
+
 func (a *aggregate) run() {
 	a.rows, a.at = nil, -1
 	if a.table == nil {
@@ -161,6 +174,7 @@ func (a *aggregate) run() {
 	if len(a.measures) == 0 {
 		a.measure("COUNT", "")
 	}
+	a.groupByCounted()
 	groups := a.groups
 	if a.total {
 		groups = nil

@@ -31,9 +31,11 @@ type Limits struct {
 	Memory uint64        // bytes by which the heap of the process may grow during one Run; 512 MB
 }
 
+const defaultTime = 30 * time.Second
+
 func (l Limits) filled() Limits {
 	if l.Time == 0 {
-		l.Time = 30 * time.Second
+		l.Time = defaultTime
 	}
 	if l.Depth == 0 {
 		l.Depth = 2000
@@ -86,6 +88,7 @@ func New(cfg Config) *Engine {
 		cfg.Clock = time.Now
 	}
 	cfg.Limits = cfg.Limits.filled()
+	boundPatterns()
 	return &Engine{cfg: cfg, programs: map[Source]*program{}, classes: recordClasses()}
 }
 

@@ -31,34 +31,74 @@ func Tables() []record.Table {
 // includes is what is known of script includes: their texts by name. A change made by this process counts at once, one of
 // another process within includesFor.
 type includes struct {
-	mu    sync.Mutex
-	texts map[string]string
-	read  time.Time
+	mu        sync.Mutex
+	texts     map[string]string
+	read      time.Time
+	forgotten time.Time // when they were last said to be old
 }
 
-// includesFor is how long the script includes are taken to be as they were read.
-const includesFor = time.Second
+// includesFor is how long the script includes are taken to be as they were read, and settling how long after a change
+// nothing that is read is kept: by then its writer has committed.
+const (
+	includesFor = time.Second
+	settling    = 2 * time.Second
+)
 
-// Forget makes the engine read the script includes anew.
+// Forget makes the engine read the script includes anew. Writers say so before they commit: until they have, what is read
+// is kept for nobody.
 func (e *Engine) Forget() {
 	e.includes.mu.Lock()
 	defer e.includes.mu.Unlock()
-	e.includes.texts = nil
+	e.includes.texts, e.includes.forgotten = nil, time.Now()
 }
 
-// include finds the text of a script include; "" when there is none of that name. Of two with one name the older counts.
+// include finds the text of a script include; "" when there is none of that name. Of two with one name the older counts. A
+// scope sees those that there were when it first asked, and what this process changed since.
 func (s *Scope) include(name string) (string, error) {
-	in := &s.engine.includes
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.texts == nil || time.Since(in.read) > includesFor {
-		texts, err := s.readIncludes()
+	if s.includes == nil || s.engine.includes.changedSince(s.asked) {
+		s.asked = time.Now()
+		texts, err := s.allIncludes()
 		if err != nil {
 			return "", err
 		}
-		in.texts, in.read = texts, time.Now()
+		s.includes = texts
 	}
-	return in.texts[name], nil
+	return s.includes[name], nil
+}
+
+func (s *Scope) allIncludes() (map[string]string, error) {
+	in := &s.engine.includes
+	if texts := in.fresh(); texts != nil {
+		return texts, nil
+	}
+	texts, err := s.readIncludes()
+	if err == nil {
+		in.keep(texts, s.asked)
+	}
+	return texts, err
+}
+
+func (in *includes) changedSince(t time.Time) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.forgotten.After(t)
+}
+
+func (in *includes) fresh() map[string]string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if time.Since(in.read) > includesFor {
+		return nil
+	}
+	return in.texts
+}
+
+func (in *includes) keep(texts map[string]string, read time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if read.After(in.forgotten.Add(settling)) {
+		in.texts, in.read = texts, read
+	}
 }
 
 func (s *Scope) readIncludes() (map[string]string, error) {

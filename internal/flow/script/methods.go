@@ -305,7 +305,7 @@ func (g *GlideRecord) deleteRecord() bool {
 	if g.table == nil || g.row == nil || g.row.ID() == "" {
 		return false
 	}
-	err := g.s.write(g.session(), func(w *record.Writer) error { return w.Delete(g.s.ctx, g.table, g.row.ID()) })
+	err := g.s.write(g.session(), g.table, func(w *record.Writer) error { return w.Delete(g.s.ctx, g.table, g.row.ID()) })
 	if err != nil {
 		g.refused(err)
 	}
@@ -473,7 +473,7 @@ func (g *GlideRecord) relatedRecord(f *record.Field, id string) *record.Record {
 	if r, ok := g.related[key]; ok {
 		return r
 	}
-	r := g.s.byID(g.s.engine.cfg.DB.Catalog().Table(f.Reference), id)
+	r := g.byID(g.s.engine.cfg.DB.Catalog().Table(f.Reference), id)
 	if g.related == nil {
 		g.related = map[string]*record.Record{}
 	}

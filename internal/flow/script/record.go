@@ -1,7 +1,6 @@
 package script
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -395,13 +394,13 @@ func (g *GlideRecord) update() goja.Value {
 }
 
 // stored reads the record as it is in the database; nil when it is not there.
-func (g *GlideRecord) stored() *record.Record { return g.s.byID(g.table, g.row.ID()) }
+func (g *GlideRecord) stored() *record.Record { return g.byID(g.table, g.row.ID()) }
 
 // written runs a write and makes its outcome the current row. A write that is refused gives null, and getLastErrorMessage
 // says why.
 func (g *GlideRecord) written(write func(*record.Writer) (*record.Record, error)) goja.Value {
 	var r *record.Record
-	err := g.s.write(g.session(), func(w *record.Writer) (err error) { r, err = write(w); return err })
+	err := g.s.write(g.session(), g.table, func(w *record.Writer) (err error) { r, err = write(w); return err })
 	if err != nil {
 		return g.refused(err)
 	}
@@ -423,26 +422,17 @@ func (g *GlideRecord) refused(err error) goja.Value {
 	return goja.Null()
 }
 
-// byID reads a record; nil when there is none.
-func (s *Scope) byID(t *record.Table, id string) *record.Record {
+// byID reads a record as this one's reader may; nil when there is none that he may read.
+func (g *GlideRecord) byID(t *record.Table, id string) *record.Record {
 	if id == "" || t == nil {
 		return nil
 	}
-	var found *record.Record
-	err := s.Read(func(tx record.Tx) error {
-		q := &record.Query{Table: t, Fields: t.Names(), Keys: idKeys(id), Limit: 1}
-		for row, err := range tx.Select(s.ctx, q) {
-			if err != nil {
-				return err
-			}
-			found = &record.Record{Table: t, Values: slices.Clone(row)}
-		}
+	other := &GlideRecord{s: g.s, name: t.Name, table: t, secure: g.secure}
+	found := other.read(&record.Query{Table: t, Fields: t.Names(), Keys: idKeys(id), Limit: 1})
+	if len(found) == 0 {
 		return nil
-	})
-	if err != nil {
-		s.Throw(err)
 	}
-	return found
+	return found[0]
 }
 
 func idKeys(ids ...string) *record.Keys {

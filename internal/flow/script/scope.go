@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"runtime/metrics"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/dop251/goja"
@@ -41,6 +39,7 @@ type Env struct {
 type Scope struct {
 	engine       *Engine
 	ctx          context.Context
+	cancel       context.CancelCauseFunc
 	env          Env
 	vm           *goja.Runtime
 	watch        *watch
@@ -52,7 +51,9 @@ type Scope struct {
 	protos       map[string]*goja.Object
 	constructors map[string]*goja.Object
 	catalog      *record.Catalog
-	messages     []string
+	includes     map[string]string     // texts by name; nil until they are needed
+	asked        time.Time             // when includes were read
+	open         map[*GlideRecord]bool // whose cursors are not pinned
 }
 
 // Open makes a scope: for one handler run, the rules of one write, one batch of a transform.
@@ -65,8 +66,9 @@ func (e *Engine) Open(ctx context.Context, env Env) (*Scope, error) {
 	if env.User == "" {
 		env.User = env.Session.Actor().ID
 	}
-	s := &Scope{engine: e, ctx: ctx, env: env, vm: vm, known: map[string]bool{}, loaded: map[*program]bool{}, patched: map[int]bool{}, protos: map[string]*goja.Object{}, constructors: map[string]*goja.Object{}}
-	s.watch = newWatch(vm, e.cfg.Limits)
+	s := &Scope{engine: e, open: map[*GlideRecord]bool{}, env: env, vm: vm, known: map[string]bool{}, loaded: map[*program]bool{}, patched: map[int]bool{}, protos: map[string]*goja.Object{}, constructors: map[string]*goja.Object{}}
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	s.watch = &watch{vm: vm, limits: e.cfg.Limits, ctx: s.ctx, cancel: s.cancel}
 	if err := s.bind(); err != nil {
 		s.Close()
 		return nil, err
@@ -90,7 +92,10 @@ func (s *Scope) bind() error {
 }
 
 // Close ends the scope. Its values must not be used any more.
-func (s *Scope) Close() { s.watch.stop() }
+func (s *Scope) Close() {
+	s.watch.stop()
+	s.cancel(nil)
+}
 
 // VM is the runtime, for modules.
 func (s *Scope) VM() *goja.Runtime { return s.vm }
@@ -244,7 +249,7 @@ func (s *Scope) failure(name string, err error) error {
 		}
 		s.vm.ClearInterrupt()
 		e.Message, e.Cause = reason.Error(), reason
-		return fault.Wrap(fault.Limit, e, "%s", e.Error())
+		return fault.Wrap(fault.KindOf(reason), e, "%s", e.Error())
 	case errors.As(err, &deep):
 		e.place(deep.Stack())
 		e.Message = fmt.Sprintf("calls went deeper than %d", s.engine.cfg.Limits.Depth)
@@ -300,15 +305,17 @@ func (s *Scope) looks() error {
 
 // Write runs fn in a savepoint of the open transaction, or in a transaction of its own. What fn wrote vanishes when it
 // fails; the transaction around it lives on.
-func (s *Scope) Write(fn func(*record.Writer) error) error { return s.write(s.env.Session, fn) }
+func (s *Scope) Write(fn func(*record.Writer) error) error { return s.write(s.env.Session, nil, fn) }
 
-func (s *Scope) write(session record.Session, fn func(*record.Writer) error) error {
+// write is Write by a session, on t; a nil t may be any table.
+func (s *Scope) write(session record.Session, t *record.Table, fn func(*record.Writer) error) error {
 	if s.env.ReadOnly {
 		return fault.New(fault.Refused, "this script may not write").WithHint("in a transform map, move what writes into an onBefore or onAfter script")
 	}
 	if err := s.looks(); err != nil {
 		return err
 	}
+	s.pinned(t)
 	if s.env.Wrote != nil {
 		defer s.env.Wrote()
 	}
@@ -317,70 +324,4 @@ func (s *Scope) write(session record.Session, fn func(*record.Writer) error) err
 	}
 	w := s.env.Writer.With(session)
 	return w.Tx().Nest(s.ctx, func(record.Tx) error { return fn(w) })
-}
-
-// watch bounds the time and, roughly, the memory of the script under way.
-type watch struct {
-	vm      *goja.Runtime
-	limits  Limits
-	began   atomic.Int64 // when the script under way began, in nanoseconds; 0: none
-	heap    atomic.Uint64
-	stopped atomic.Bool
-	timer   atomic.Pointer[time.Timer]
-}
-
-// watchEvery is how often a script that runs long is looked at.
-const watchEvery = 50 * time.Millisecond
-
-func newWatch(vm *goja.Runtime, limits Limits) *watch { return &watch{vm: vm, limits: limits} }
-
-func (w *watch) begin() {
-	w.vm.ClearInterrupt()
-	w.began.Store(time.Now().UnixNano())
-	w.heap.Store(0)
-	if w.timer.Load() == nil {
-		w.timer.Store(time.AfterFunc(watchEvery, w.look))
-	}
-}
-
-func (w *watch) end() { w.began.Store(0) }
-
-func (w *watch) stop() {
-	w.stopped.Store(true)
-	if t := w.timer.Load(); t != nil {
-		t.Stop()
-	}
-}
-
-// look interrupts a script that has run too long, or while which the heap of the process grew too much.
-func (w *watch) look() {
-	if w.stopped.Load() {
-		return
-	}
-	defer func() {
-		if !w.stopped.Load() {
-			w.timer.Load().Reset(watchEvery)
-		}
-	}()
-	began := w.began.Load()
-	if began == 0 {
-		return
-	}
-	if ran := time.Since(time.Unix(0, began)); ran > w.limits.Time {
-		w.vm.Interrupt(fault.New(fault.Limit, "it ran longer than %s", w.limits.Time))
-		return
-	}
-	now := heap()
-	if first := w.heap.Load(); first == 0 {
-		w.heap.Store(now)
-	} else if now > first+w.limits.Memory {
-		w.vm.Interrupt(fault.New(fault.Limit, "memory grew by more than %d MB while it ran", w.limits.Memory>>20))
-	}
-}
-
-// heap is the memory that live and dead objects of the process take.
-func heap() uint64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
 }
