@@ -83,7 +83,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	}
 	a := &App{DB: db, Vault: secrets, store: store}
 	f.use(a, secrets, jobs, cfg.Outside)
-	a.Project = project.New(project.Config{DB: db, Open: secrets.Open, Check: a.checkScript, Getenv: cfg.Outside.Getenv})
+	a.Project = project.New(project.Config{DB: db, Open: secrets.Open, Check: a.checkScript, Getenv: cfg.Outside.Getenv, Editor: editorFiles()})
 	return a, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"headrace/internal/app/basetables"
 	"headrace/internal/flow/project"
+	"headrace/internal/flow/script/glide"
 )
 
 // LoadProject reads a project's folder and holds it to all checks. The base tables are there then: what projects are
@@ -14,4 +15,10 @@ func (a *App) LoadProject(ctx context.Context, dir string) (*project.Project, er
 		return nil, err
 	}
 	return a.Project.Load(ctx, dir)
+}
+
+// editorFiles are what editors want beside the scripts of a project: declarations of what these may call.
+func editorFiles() map[string][]byte {
+	return map[string][]byte{"headrace.d.ts": []byte(glide.Types),
+		"jsconfig.json": []byte("{\n  \"compilerOptions\": {\"lib\": [\"es2021\"], \"checkJs\": true}\n}\n")}
 }
