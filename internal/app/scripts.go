@@ -7,6 +7,7 @@ import (
 
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
+	"headrace/internal/flow/outbound/trace"
 	"headrace/internal/flow/script"
 	"headrace/internal/flow/script/glide"
 )
@@ -75,4 +76,9 @@ func (a *App) RunScript(ctx context.Context, name, text string, dryRun bool, log
 		err = nil
 	}
 	return value, errors.Join(err, a.scripts.library.Flush(context.WithoutCancel(ctx)))
+}
+
+// Trace follows the changes of a record to all that they led to.
+func (a *App) Trace(ctx context.Context, id string) ([]trace.Change, error) {
+	return trace.Of(ctx, a.Outbound, a.Imports, id)
 }

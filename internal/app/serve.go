@@ -151,7 +151,7 @@ type serving struct {
 func (s *serving) build() error {
 	deps := wire.Deps{DB: s.DB, Access: s.Access, Imports: s.Imports, Formats: Formats(), Log: s.cfg.Log, Base: s.cfg.Base}
 	var err error
-	s.own, err = v1.New(v1.Config{DB: s.DB, Imports: s.Imports, Work: s.work, Formats: Formats(), Plan: s.Plan, Caller: caller, Spool: s.cfg.Spool,
+	s.own, err = v1.New(v1.Config{DB: s.DB, Imports: s.Imports, Work: s.work, Formats: Formats(), Plan: s.Plan, Trace: s.Trace, Caller: caller, Spool: s.cfg.Spool,
 		MaxUpload: s.cfg.Limits.Body, Stopping: s.stopping, Log: deps.Logger()})
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func (c *console) traceCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		changes, err := trace.Of(ctx, a.Outbound, a.Imports, r.ID())
+		changes, err := a.Trace(ctx, r.ID())
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/outbound/trace"
 )
 
 // Prefix is where the API stands.
@@ -37,6 +38,8 @@ type Config struct {
 	Formats []format.Format
 	// Plan plans an import and saves the plan; made is a table that is still to be made.
 	Plan func(ctx context.Context, req importset.Request, made *record.Table, save string) (*importset.PlanReport, error)
+	// Trace follows the changes of a record; nil where nothing is kept of them.
+	Trace func(ctx context.Context, id string) ([]trace.Change, error)
 	// Caller tells who makes a call; nil when nobody known does.
 	Caller    func(*http.Request) *Caller
 	Spool     string // folder for uploads and plans
@@ -81,7 +84,7 @@ func New(cfg Config) (*API, error) {
 
 // operations lists every operation.
 func (a *API) operations() []*operation {
-	return slices.Concat(a.sourceOperations(), a.planOperations(), a.runOperations(), a.tableOperations(), a.advisorOperations(), []*operation{{
+	return slices.Concat(a.sourceOperations(), a.planOperations(), a.runOperations(), a.tableOperations(), a.traceOperations(), a.advisorOperations(), []*operation{{
 		id: "describe", method: "GET", path: "/openapi.json", summary: "This description", public: true,
 		answers: []outcome{{status: 200, doc: "The OpenAPI description.", schema: mapOf(&schema{})}},
 		do:      func(*call) (*reply, error) { return &reply{body: json.RawMessage(a.doc)}, nil },
