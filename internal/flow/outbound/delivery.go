@@ -37,7 +37,7 @@ var open = []string{string(Ready), string(Sending), string(Retry), string(Answer
 const (
 	JobKind = "delivery"
 	Queue   = "delivery"
-	Workers = 48
+	Workers = 64
 )
 
 // delivery is a record of DeliveryTable, read for work on it.

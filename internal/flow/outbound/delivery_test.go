@@ -1,6 +1,7 @@
 package outbound_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -251,27 +252,30 @@ func TestRateOfAHostIsKeptByWaiting(t *testing.T) {
 	}
 }
 
-func TestSlowPartnerNeverDelaysAnother(t *testing.T) {
+func TestSlowPartnersNeverDelayAnother(t *testing.T) {
 	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
-		w := open(t, cfg, "routes: [{path: /slow, answers: [{hold: true}]}]")
-		fast := start(t, "routes: [{name: fast, path: /, answers: [{status: 200}]}]")
-		w.message(t, "post", "/slow")
-		for range 2 * outbound.Workers {
-			w.enqueue(t, create())
-		}
-		other := create()
-		other.Endpoint = fast.URL + "/"
+		w := open(t, cfg, "routes: [{path: /, answers: [{status: 200}]}]")
+		w.message(t, "post", "/")
 		w.make(t, "sys_properties", "allowed", "name", outbound.AllowedProperty, "value", "127.0.0.1")
+		for range 4 { // hosts whose calls would take all workers
+			slow := start(t, "routes: [{answers: [{hold: true}]}]")
+			t.Cleanup(slow.Release)
+			for range outbound.Workers / 2 {
+				w.enqueue(t, outbound.Request{Method: "POST", Endpoint: slow.URL})
+			}
+			defer slow.Release()
+		}
 		check(t, w.queue.Start(t.Context()))
 		var last string
 		for range 20 {
-			last = w.enqueue(t, other)
+			last = w.enqueue(t, create())
 		}
-		if _, err := w.Await(t.Context(), last); err != nil { // the slow one has not answered a single call yet
+		if _, err := w.Await(t.Context(), last); err != nil { // no slow one has answered a single call yet
 			t.Error(err)
 		}
-		w.partner.Release()
-		check(t, w.queue.Stop(t.Context()))
+		stopping, cancel := context.WithCancel(t.Context())
+		cancel() // what is held is cut off
+		_ = w.queue.Stop(stopping)
 	})
 }
 

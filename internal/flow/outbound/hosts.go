@@ -5,6 +5,7 @@ import (
 	nethttp "net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -20,6 +21,8 @@ type hosts struct {
 	s  *Service
 	mu sync.Mutex
 	by map[string]*gate
+
+	inside atomic.Int64 // calls under way, to all hosts
 }
 
 // mostHosts bounds how many hosts are remembered.
@@ -36,7 +39,7 @@ type gate struct {
 	rate     *rate.Limiter
 	tickets  map[string]time.Time // when deliveries that wait for the rate have their turn
 	inside   int
-	turned   int           // how many were turned away since the last one left
+	line     time.Time     // when the last of those who wait for room has its turn
 	usual    time.Duration // how long calls take
 }
 
@@ -47,7 +50,7 @@ type limits struct {
 	open                         time.Duration
 }
 
-var presetLimits = limits{concurrency: 8, burst: 1, failures: 5, open: 30 * time.Second}
+var presetLimits = limits{concurrency: 16, burst: 1, failures: 5, open: 30 * time.Second}
 
 // hold says why a delivery must wait, and how long.
 type hold struct {
@@ -57,6 +60,7 @@ type hold struct {
 
 // turn is a call that may be made.
 type turn struct {
+	h     *hosts
 	g     *gate
 	probe bool
 }
@@ -73,8 +77,8 @@ func (h *hosts) enter(ctx context.Context, id, name string) (*turn, hold, error)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.inside >= g.limits.concurrency {
-		return nil, g.full(), nil
+	if g.inside >= h.share(g) {
+		return nil, g.full(now), nil
 	}
 	if wait := g.slot(id, now); wait > 0 {
 		return nil, hold{wait, "rate", "the host takes only so many calls a second"}, nil
@@ -86,7 +90,15 @@ func (h *hosts) enter(ctx context.Context, id, name string) (*turn, hold, error)
 	}
 	delete(g.tickets, id)
 	g.inside++
-	return &turn{g, probe}, hold{}, nil
+	h.inside.Add(1)
+	return &turn{h, g, probe}, hold{}, nil
+}
+
+// share is how many calls a host may have under way: what it is given, and never more than half of the workers that the
+// others leave. So a few slow hosts cannot take them all.
+func (h *hosts) share(g *gate) int {
+	free := Workers - int(h.inside.Load()) + g.inside
+	return min(g.limits.concurrency, max(1, free/2))
 }
 
 // circuit is how long calls must wait because the host is down. When it has been left alone long enough, one call tries.
@@ -115,12 +127,16 @@ func (h *hosts) gate(name string) *gate {
 	return h.by[name]
 }
 
-// full is how long to wait for others to leave: the longer, the more wait already.
-func (g *gate) full() hold {
-	g.turned++
-	const least, most = 50 * time.Millisecond, 5 * time.Second
-	after := time.Duration(g.turned/max(g.limits.concurrency, 1)+1) * max(g.usual, least)
-	return hold{min(after, most), "busy", "the host has as many calls under way as it is given"}
+// full says when there may be room: each that is turned away is given a time behind the one before, by how long calls
+// usually take, so that those who wait come one after the other and not all at once, again and again.
+func (g *gate) full(now time.Time) hold {
+	const least, most = 5 * time.Millisecond, 10 * time.Minute
+	pace := max(g.usual, least) / time.Duration(max(g.limits.concurrency, 1))
+	if g.line.Before(now) {
+		g.line = now.Add(max(g.usual, least) / 2)
+	}
+	g.line = g.line.Add(pace)
+	return hold{min(g.line.Sub(now), most), "busy", "the host has as many calls under way as it is given"}
 }
 
 // slot is how long a delivery must wait for the rate. Its turn is reserved, so that deliveries come one after the other
@@ -233,5 +249,5 @@ func (t *turn) leave() {
 		t.g.probing = false
 	}
 	t.g.inside--
-	t.g.turned = 0
+	t.h.inside.Add(-1)
 }

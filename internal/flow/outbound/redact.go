@@ -26,10 +26,26 @@ const secretNames = `pass(?:word|wd|phrase)?|pwd|secret|client_secret|[a-z_]*tok
 // redactor takes secrets out of what is kept of a call.
 type redactor struct {
 	replace *strings.Replacer
-	json    *regexp.Regexp
-	xml     *regexp.Regexp
-	form    *regexp.Regexp
-	quoted  *regexp.Regexp // JSON within a text of JSON
+	patterns
+}
+
+// patterns find values by their names.
+type patterns struct {
+	json, quoted, xml, form *regexp.Regexp // quoted: JSON within a text of JSON
+}
+
+// ordinary are the patterns of calls that declare no names of their own.
+var ordinary = patternsOf(nil)
+
+func patternsOf(names []string) patterns {
+	word := secretNames
+	for _, n := range names {
+		word += "|" + regexp.QuoteMeta(n)
+	}
+	return patterns{json: regexp.MustCompile(`(?i)("(?:` + word + `)"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]"]+)`),
+		quoted: regexp.MustCompile(`(?i)(\\+"(?:` + word + `)\\+"\s*:\s*)(\\+"[^"\\]*|[^\s,}\]"\\]+)`),
+		xml:    regexp.MustCompile(`(?i)(<(?:[\w.-]+:)?(?:` + word + `)(?:\s[^<>]*)?>)[^<]+`),
+		form:   regexp.MustCompile(`(?i)((?:^|[?&;])(?:` + word + `)=)[^&\s;]+`)}
 }
 
 // shortest is how long a known secret must be to be looked for: shorter ones would hide half the text.
@@ -41,15 +57,11 @@ func redactorOf(secrets, names []string) *redactor {
 	for _, s := range variants(secrets) {
 		pairs = append(pairs, s, hidden)
 	}
-	word := secretNames
-	for _, n := range names {
-		word += "|" + regexp.QuoteMeta(n)
+	r := &redactor{replace: strings.NewReplacer(pairs...), patterns: ordinary}
+	if len(names) > 0 {
+		r.patterns = patternsOf(names)
 	}
-	return &redactor{replace: strings.NewReplacer(pairs...),
-		json:   regexp.MustCompile(`(?i)("(?:` + word + `)"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]"]+)`),
-		xml:    regexp.MustCompile(`(?i)(<(?:[\w.-]+:)?(?:` + word + `)(?:\s[^<>]*)?>)[^<]+`),
-		quoted: regexp.MustCompile(`(?i)(\\+"(?:` + word + `)\\+"\s*:\s*)(\\+"[^"\\]*|[^\s,}\]"\\]+)`),
-		form:   regexp.MustCompile(`(?i)((?:^|[?&;])(?:` + word + `)=)[^&\s;]+`)}
+	return r
 }
 
 // variants are the ways in which a secret may stand in a text, the longest first.
@@ -76,14 +88,26 @@ func (r *redactor) text(s string, most int) string {
 		s, cut = s[:room], "..."
 	}
 	s = r.replace.Replace(s)
-	s = r.json.ReplaceAllString(s, `${1}"`+hidden+`"`)
-	s = r.quoted.ReplaceAllString(s, `${1}\"`+hidden)
-	s = r.xml.ReplaceAllString(s, "${1}"+hidden)
-	s = r.form.ReplaceAllString(s, "${1}"+hidden)
+	s = r.byName(s)
 	if len(s) > most {
 		s, cut = s[:most], "..."
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD") + cut
+}
+
+// byName redacts values by their names, where the marks of a form are there at all.
+func (r *redactor) byName(s string) string {
+	if strings.Contains(s, `"`) && strings.Contains(s, ":") {
+		s = r.json.ReplaceAllString(s, `${1}"`+hidden+`"`)
+		s = r.quoted.ReplaceAllString(s, `${1}\"`+hidden)
+	}
+	if strings.Contains(s, "<") {
+		s = r.xml.ReplaceAllString(s, "${1}"+hidden)
+	}
+	if strings.Contains(s, "=") {
+		s = r.form.ReplaceAllString(s, "${1}"+hidden)
+	}
+	return s
 }
 
 func (r *redactor) pairs(all []Pair) []Pair {

@@ -60,9 +60,10 @@ func (s *Service) attempt(ctx context.Context, d *delivery) error {
 	return s.settle(ctx, d, g)
 }
 
-// putOff waits for the host. Only the first time the record says so.
+// putOff waits for the host. A host that is left alone, or whose rate is used up, may take long: then the record says so,
+// once.
 func (s *Service) putOff(ctx context.Context, d *delivery, w hold) error {
-	if d.Get("reason").Text != w.reason {
+	if w.reason != "busy" && d.Get("reason").Text != w.reason {
 		err := s.session(d).Write(ctx, func(wr *record.Writer) error {
 			return s.update(ctx, wr, d, map[string]string{"reason": w.reason, "error": w.msg})
 		})
