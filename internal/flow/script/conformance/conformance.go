@@ -8,12 +8,15 @@
 //	//= 2024-02-29 10:00:00
 //
 // "//= text" is the last value as text, "//! text" a part of the error it fails with, "//~ why" says that the platform does
-// otherwise, "//@ name" who acts.
+// otherwise, "//@ name" who acts. "//> expression" is evaluated when the script's transaction has committed and the jobs it
+// gave rise to have run; the case then shows that. "//* alone" runs the script outside of any transaction. What stands
+// before a line "//-" is run and committed first: the rules that the script then meets.
 package conformance
 
 import (
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"headrace/internal/core/fault"
@@ -31,6 +34,9 @@ type Case struct {
 	Fails     string // part of the error instead
 	Deviation string // why it is otherwise than on the platform; "" where it is not
 	As        string // name of the user; "" is the system
+	Before    string // is run and committed before
+	After     string // an expression that is what the case comes to, once the script has committed and all jobs have run
+	Alone     string // not empty: runs outside of a transaction
 	At        string // file and line, for failures
 }
 
@@ -53,6 +59,27 @@ func Cases() ([]Case, error) {
 		all = append(all, cases...)
 	}
 	return all, nil
+}
+
+var quotedName = regexp.MustCompile("`([A-Za-z_$][\\w.$]*)`")
+
+// Undefined lists the names that the page says are undefined.
+func Undefined() []string {
+	text, err := files.ReadFile("unsupported.txt")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		what, happens, _ := strings.Cut(line, ": undefined")
+		if happens == "" {
+			continue
+		}
+		for _, found := range quotedName.FindAllStringSubmatch(what, -1) {
+			names = append(names, found[1])
+		}
+	}
+	return names
 }
 
 // Setup is the script that makes the records which cases look at. It runs once, as the system, before them.
@@ -84,6 +111,10 @@ func parse(name, text string) ([]Case, error) {
 			all = append(all, Case{Section: section, Law: law, At: at})
 			continue
 		}
+		if line == "//-" && len(all) > 0 {
+			all[len(all)-1].Before, body = strings.TrimSpace(strings.Join(body, "\n")), nil
+			continue
+		}
 		if len(all) == 0 || !all[len(all)-1].take(line) {
 			body = append(body, line)
 		}
@@ -99,7 +130,7 @@ func parse(name, text string) ([]Case, error) {
 
 // take reads a line that says something about the case.
 func (c *Case) take(line string) bool {
-	for mark, to := range map[string]*string{"//= ": &c.Want, "//! ": &c.Fails, "//~ ": &c.Deviation, "//@ ": &c.As} {
+	for mark, to := range map[string]*string{"//= ": &c.Want, "//! ": &c.Fails, "//~ ": &c.Deviation, "//@ ": &c.As, "//> ": &c.After, "//* ": &c.Alone} {
 		if text, found := strings.CutPrefix(line, mark); found {
 			*to = text
 			return true
@@ -134,9 +165,9 @@ func Page(cases []Case) (string, error) {
 	var same, other strings.Builder
 	for _, c := range cases {
 		if c.Deviation != "" {
-			fmt.Fprintf(&other, "| %s | %s | %s | %s |\n", c.Section, c.Law, cell(c.Script), c.Deviation)
+			fmt.Fprintf(&other, "| %s | %s | %s | %s |\n", c.Section, c.Law, cell(c.shown()), c.Deviation)
 		} else {
-			fmt.Fprintf(&same, "| %s | %s | %s | %s |\n", c.Section, c.Law, cell(c.Script), result(c))
+			fmt.Fprintf(&same, "| %s | %s | %s | %s |\n", c.Section, c.Law, cell(c.shown()), result(c))
 		}
 	}
 	return fmt.Sprintf(pageText, len(cases), other.String(), table(string(unsupported)), same.String()), nil
@@ -164,6 +195,18 @@ business rules, 2 events, 3 script includes, 5 the script API, 6 outbound calls.
 |---|---|---|---|
 %s`
 
+// shown is the script as the page has it.
+func (c *Case) shown() string {
+	text := c.Script
+	if c.Before != "" {
+		text = c.Before + " /* then */ " + text
+	}
+	if c.After != "" {
+		text += " /* then */ " + c.After
+	}
+	return text
+}
+
 // cell is a script on one line of a table.
 func cell(script string) string {
 	return "`` " + strings.ReplaceAll(strings.Join(strings.Fields(script), " "), "|", "\\|") + " ``"
@@ -180,7 +223,9 @@ func result(c Case) string {
 func table(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if what, happens, found := strings.Cut(strings.TrimSpace(line), ": "); found {
+		line = strings.TrimSpace(line)
+		if at := strings.LastIndex(line, ": "); at > 0 {
+			what, happens := line[:at], line[at+2:]
 			fmt.Fprintf(&b, "| %s | %s |\n", what, happens)
 		}
 	}

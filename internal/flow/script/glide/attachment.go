@@ -20,6 +20,7 @@ type attachments struct{}
 type attachmentMethod = func(l *lib, _ *attachments, a arguments) any
 
 var attachmentClass = &class[attachments]{name: "GlideSysAttachment", construct: func(*lib, arguments) *attachments { return &attachments{} },
+	static: map[string]func(*lib, arguments) any{"copy": func(l *lib, a arguments) any { return copyFiles(l, nil, a) }},
 	methods: map[string]attachmentMethod{
 		"write": func(l *lib, _ *attachments, a arguments) any {
 			return l.writeFile(a.value(0), a.text(1), a.text(2), l.bytesOf(a.value(3)))

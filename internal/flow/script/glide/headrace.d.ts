@@ -730,6 +730,7 @@ declare class GlideXMLUtil {
 interface GlideContentStream { toString(): string }
 
 declare class GlideSysAttachment {
+    static copy(fromTable: string, fromId: GlideValue, toTable: string, toId: GlideValue): GlideList<string>;
     write(record: GlideRecord, name: string, type: string, content: string | GlideContentStream): string | null;
     writeBase64(record: GlideRecord, name: string, type: string, content: string): string | null;
     writeContentStream(record: GlideRecord, name: string, type: string, content: string | GlideContentStream): string | null;

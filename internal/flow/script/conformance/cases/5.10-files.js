@@ -18,6 +18,10 @@ var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'
 var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); var a = new GlideSysAttachment(), id = a.write(gr, 'one', 'text/plain', '1'); var to = idOf('incident', 'short_description', 'Mouse is lost'); var pairs = a.copy('incident', gr.getUniqueValue(), 'incident', to); [pairs.size(), pairs.get(0).split(',')[0] === id, a.getAttachments('incident', to).next()].join()
 //= 1,true,true
 
+//# 5.10 copy is also a function of the class
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); new GlideSysAttachment().write(gr, 'one', 'text/plain', '1'); GlideSysAttachment.copy('incident', gr.sys_id, 'incident', idOf('incident', 'short_description', 'Mouse is lost')).length
+//= 1
+
 //# 5.10 deleteAttachment
 var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); var a = new GlideSysAttachment(), id = a.write(gr, 'one', 'text/plain', '1'); a.deleteAttachment(id); [new GlideRecord('sys_attachment').get(id), a.getContentStream(id)].join()
 //= false,

@@ -30,3 +30,11 @@ var ga = new GlideAggregate('incident'); ga.groupBy('category'); ga.addAggregate
 var gr = new GlideRecordSecure('sys_user'); gr.query(); typeof gr.next()
 //@ zoe
 //= boolean
+
+//# 5.6 COUNT of a field counts each of its values
+var ga = new GlideAggregate('incident'); ga.addAggregate('COUNT', 'category'); ga.orderByAggregate('COUNT', 'category'); ga.query(); var m = []; while (ga.next()) m.push(ga.category + ':' + ga.getAggregate('COUNT', 'category')); m[0] + ' ' + m.length
+//= hardware:2 3
+
+//# 5.6 setGroup(false) makes one total
+var ga = new GlideAggregate('incident'); ga.addAggregate('COUNT', 'category'); ga.setGroup(false); ga.query(); var n = 0; while (ga.next()) n++; n
+//= 1
