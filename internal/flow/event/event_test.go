@@ -68,18 +68,23 @@ type node struct {
 	now time.Time
 }
 
-func open(t testing.TB, cfg sqlstore.Config) *node {
+// open opens a node whose clock stands still; live takes the machine's.
+func open(t testing.TB, cfg sqlstore.Config, live bool) *node {
 	t.Helper()
 	n := &node{t: t, events: event.New(), now: time.Now().UTC().Truncate(time.Second)}
 	store := stores.Open(t, cfg)
+	clock := func() time.Time { return n.now }
+	if live {
+		clock = nil
+	}
 	plain := record.Table{Name: "u_plain", Fields: []record.Field{{Name: "title", Type: record.String}}}
 	var err error
 	n.db, err = record.Open(context.Background(), store, record.Config{Tables: append(event.Tables(), plain), Hooks: []record.Hook{n.events},
-		Clock: func() time.Time { return n.now }})
+		Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.queue, err = queue.New(context.Background(), store, queue.Config{Queues: map[string]int{event.JobQueue: 8}, Log: slog.New(slog.DiscardHandler)})
+	n.queue, err = queue.New(context.Background(), store, queue.Config{Clock: clock, Queues: map[string]int{event.JobQueue: 8}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +197,7 @@ var laws = map[string]func(*testing.T, *node){
 
 func TestEvents(t *testing.T) {
 	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
-		n := open(t, cfg)
+		n := open(t, cfg, false)
 		for name, law := range laws {
 			t.Run(name, func(t *testing.T) {
 				n.t = t
@@ -452,7 +457,7 @@ func lawPanic(t *testing.T, n *node) {
 func TestNodesShareEvents(t *testing.T) {
 	const events, keys = 120, 6
 	cfg := stores.Postgres(t)
-	one, two := open(t, cfg), open(t, cfg)
+	one, two := open(t, cfg, true), open(t, cfg, true)
 	one.insert(event.QueueTable, "queue", "by_key", "processing_order", event.SequentialKey)
 	var mu sync.Mutex
 	seen := map[string][]string{}
@@ -470,8 +475,6 @@ func TestNodesShareEvents(t *testing.T) {
 		return nil
 	}
 	one.do, two.do = do, do
-	real := time.Now().UTC().Truncate(time.Second).Add(-time.Second) // a clock that stands still: all is due
-	one.now, two.now = real, real
 	for _, n := range []*node{one, two} {
 		if err := n.queue.Start(t.Context()); err != nil {
 			t.Fatal(err)

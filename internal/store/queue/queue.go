@@ -124,18 +124,20 @@ func (q *Queue) Insert(ctx context.Context, tx record.Tx, jobs ...Job) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	if q.cfg.Clock != nil {
-		jobs = dated(jobs, q.cfg.Clock())
-	}
+	jobs = q.dated(jobs)
 	return q.river.insert(ctx, t, jobs)
 }
 
-// dated gives the jobs that name no time the one given.
-func dated(jobs []Job, now time.Time) []Job {
+// dated gives the jobs with the times that River is told: none for those that are due, for with one it lets them wait for
+// its scheduler, which looks every five seconds. By a clock that is not the machine's every job has its time.
+func (q *Queue) dated(jobs []Job) []Job {
 	out := slices.Clone(jobs)
 	for i := range out {
-		if out[i].At.IsZero() {
-			out[i].At = now
+		switch {
+		case q.cfg.Clock == nil && !out[i].At.After(time.Now()):
+			out[i].At = time.Time{}
+		case q.cfg.Clock != nil && out[i].At.IsZero():
+			out[i].At = q.cfg.Clock()
 		}
 	}
 	return out
