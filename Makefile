@@ -29,6 +29,7 @@ test: deps ## what we promise, checked: unit, conformance, kills and cuts in sho
 bench: deps build ## the budgets as ratios against the raw tools on the same file (BENCH='-scale -n 5') and against other servers
 	scripts/bench $(BENCH)
 	scripts/bench-api
+	scripts/bench-flow
 
 soak: deps build ## the long forms: 200 kills, ten minutes of fuzzing per target, the ten-million-row run
 	HEADRACE_SOAK=1 go test -shuffle=on -timeout 3h ./...
