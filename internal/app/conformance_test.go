@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -246,16 +247,29 @@ func TestScriptConformance(t *testing.T) {
 	}
 }
 
-func TestWhatThePageCallsUndefinedIs(t *testing.T) {
+var declaredName = regexp.MustCompile(`(?m)^declare (?:class|const|function|namespace) (\w+)`)
+
+func TestNamesAreThereAsEditorsAndPageAreTold(t *testing.T) {
 	w := openCases(t, app.Config{Data: t.TempDir()})
-	names := conformance.Undefined()
-	if len(names) < 10 {
-		t.Fatalf("only %d names are read from the page", len(names))
-	}
-	for _, name := range names {
+	kind := func(name string) string {
 		got, err := w.run(t.Context(), conformance.Case{Script: "typeof " + name}, w.undone)
-		if err != nil || got != "undefined" {
-			t.Errorf("%s is %s, %v", name, got, err)
+		if err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	missing := conformance.Undefined()
+	if len(missing) < 10 {
+		t.Fatalf("only %d names are read from the page", len(missing))
+	}
+	for _, name := range missing {
+		if got := kind(name); got != "undefined" {
+			t.Errorf("the page calls %s undefined, and it is %s", name, got)
+		}
+	}
+	for _, found := range declaredName.FindAllStringSubmatch(glide.Types, -1) {
+		if name := found[1]; name != "current" && name != "previous" && kind(name) == "undefined" { // those two are there in rules
+			t.Errorf("%s is declared and undefined", name)
 		}
 	}
 }
