@@ -39,6 +39,8 @@ type gate struct {
 	rate     *rate.Limiter
 	tickets  map[string]time.Time // when deliveries that wait for the rate have their turn
 	inside   int
+	left     time.Time     // when the last one left
+	pace     time.Duration // between two that leave while others wait
 	line     time.Time     // when the last of those who wait for room has its turn
 	usual    time.Duration // how long calls take
 }
@@ -50,7 +52,7 @@ type limits struct {
 	open                         time.Duration
 }
 
-var presetLimits = limits{concurrency: 16, burst: 1, failures: 5, open: 30 * time.Second}
+var presetLimits = limits{concurrency: 32, burst: 1, failures: 5, open: 30 * time.Second}
 
 // hold says why a delivery must wait, and how long.
 type hold struct {
@@ -127,11 +129,11 @@ func (h *hosts) gate(name string) *gate {
 	return h.by[name]
 }
 
-// full says when there may be room: each that is turned away is given a time behind the one before, by how long calls
-// usually take, so that those who wait come one after the other and not all at once, again and again.
+// full says when there may be room: each that is turned away is given a time behind the one before, by the pace at which
+// others leave, so that those who wait come one after the other and not all at once, again and again.
 func (g *gate) full(now time.Time) hold {
 	const least, most = 5 * time.Millisecond, 10 * time.Minute
-	pace := max(g.usual, least) / time.Duration(max(g.limits.concurrency, 1))
+	pace := max(g.pace, max(g.usual, least)/time.Duration(g.limits.concurrency))
 	if g.line.Before(now) {
 		g.line = now.Add(max(g.usual, least) / 2)
 	}
@@ -248,6 +250,11 @@ func (t *turn) leave() {
 	if t.probe {
 		t.g.probing = false
 	}
+	now := t.h.s.clock()
+	if t.g.line.After(now) { // others wait
+		t.g.pace = (7*t.g.pace + min(now.Sub(t.g.left), t.g.usual)) / 8
+	}
+	t.g.left = now
 	t.g.inside--
 	t.h.inside.Add(-1)
 }

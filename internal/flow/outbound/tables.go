@@ -181,7 +181,7 @@ func deliveryTables() []record.Table {
 			integer("connect_timeout", "Connect, milliseconds"), integer("first_byte_timeout", "First byte, milliseconds"),
 			integer("idle_timeout", "Idle, milliseconds"), integer("total_timeout", "Total, milliseconds"), integer("max_answer", "Largest answer, bytes")}},
 		{Name: HostTable, Label: "Outbound host", Indexes: []record.Index{once("name")}, Fields: []record.Field{
-			helped(named(), "host or host:port"), preset(integer("concurrency", "Calls at once"), "16"),
+			helped(named(), "host or host:port"), preset(integer("concurrency", "Calls at once"), "32"),
 			helped(typed("rate", "Calls per second", record.Decimal), "empty: as many as there are"), preset(integer("burst", "Burst"), "1"),
 			helped(preset(integer("breaker_failures", "Failures that open the circuit"), "5"), "in a row; 0: never"),
 			preset(integer("breaker_seconds", "Seconds the circuit stays open"), "30")}},
