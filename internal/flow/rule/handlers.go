@@ -62,7 +62,7 @@ func (a actions) Handle(ctx context.Context, r *event.Run) error {
 	if err != nil {
 		return err
 	}
-	scope, err := a.s.cfg.Handlers.Open(event.Handling(ctx, r), script.Env{Session: a.s.cfg.DB.As(record.System).WithTrace(r.Trace), User: record.System.ID, Key: r.Key, Trace: r.Trace})
+	scope, err := a.s.cfg.Handlers.Open(event.Handling(ctx, r), script.Env{Session: a.s.cfg.DB.As(record.System).WithTrace(r.Trace), User: record.System.ID, Key: r.Key, Trace: r.Trace, Log: logTo(r)})
 	if err != nil {
 		return err
 	}
@@ -83,6 +83,11 @@ func (a actions) Handle(ctx context.Context, r *event.Run) error {
 		scope.Set("current", scope.Record(record.NewRecord(t), script.RecordOptions{}).Object())
 	}
 	return runHandler(scope, x.condition, x.script, r)
+}
+
+// logTo keeps what scripts log with the attempt.
+func logTo(r *event.Run) func(script.LogEntry) {
+	return func(e script.LogEntry) { r.Log(e.Level + " " + e.Message) }
 }
 
 // runHandler runs a script if its condition holds.
@@ -152,7 +157,7 @@ func (a asyncs) Handle(ctx context.Context, r *event.Run) error {
 	if err != nil {
 		return err
 	}
-	scope, err := a.s.cfg.Handlers.Open(event.Handling(ctx, r), script.Env{Session: a.s.cfg.DB.As(actor).WithTrace(r.Trace), User: actor.ID, Key: r.Key, Trace: r.Trace})
+	scope, err := a.s.cfg.Handlers.Open(event.Handling(ctx, r), script.Env{Session: a.s.cfg.DB.As(actor).WithTrace(r.Trace), User: actor.ID, Key: r.Key, Trace: r.Trace, Log: logTo(r)})
 	if err != nil {
 		return err
 	}
