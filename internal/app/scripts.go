@@ -37,6 +37,7 @@ func (s *scripts) use(db *record.DB, who *access.Service, sealer glide.Sealer, o
 	s.library = glide.New(glide.Config{DB: db, Access: who, Sealer: sealer, Clock: out.Clock})
 	for _, e := range []*script.Engine{s.rules, s.handlers} {
 		e.Use(db)
+		e.LogTo(s.library.Record)
 		e.Add(s.library)
 		e.Add(modules...)
 	}

@@ -141,10 +141,19 @@ func (w *write) consider(u *rule) error {
 		outcome, why = failed, err.Error()
 		r := subject(w.change)
 		w.s.cfg.Log.ErrorContext(w.ctx, "a business rule failed; the write goes on", "rule", u.name, "table", r.Table.Name, "record", r.ID(), "error", err)
+		w.logFailure(u, err)
 	}
 	entry.Outcome, entry.Why, entry.Millis = outcome, why, time.Since(began).Milliseconds()
 	w.log = append(w.log, entry)
 	return nil
+}
+
+// logFailure writes into the log of scripts, where their authors look.
+func (w *write) logFailure(u *rule, err error) {
+	if w.scope != nil {
+		r := subject(w.change)
+		w.scope.Log(script.LogEntry{Level: "error", Source: "business rule " + u.name, Message: r.Table.Name + " " + r.ID() + ": " + err.Error()})
+	}
 }
 
 // fatal tells whether an error of a rule ends the write: in strict mode that of any rule before it, always the end of the

@@ -52,6 +52,7 @@ type LogEntry struct {
 	Message string
 	Source  string // the script
 	Trace   string
+	Actor   string // on whose behalf
 }
 
 // Module adds names to every scope: classes such as sn_ws.RESTMessageV2, functions such as gs.eventQueue. Bind is called
@@ -94,6 +95,17 @@ func New(cfg Config) *Engine {
 
 // Use completes an engine that was made before its database was opened. It must be called before scopes open.
 func (e *Engine) Use(db *record.DB) { e.cfg.DB = db }
+
+// LogTo adds a reader of what scripts log. It must be called before scopes open.
+func (e *Engine) LogTo(log func(ctx context.Context, e LogEntry)) {
+	first := e.cfg.Log
+	e.cfg.Log = func(ctx context.Context, entry LogEntry) {
+		if first != nil {
+			first(ctx, entry)
+		}
+		log(ctx, entry)
+	}
+}
 
 // Add adds modules: those that are made after the engine because they need it. It must be called before scopes open.
 func (e *Engine) Add(m ...Module) { e.cfg.Modules = append(e.cfg.Modules, m...) }

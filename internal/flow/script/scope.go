@@ -158,6 +158,7 @@ func (s *Scope) Log(e LogEntry) {
 	if e.Trace == "" {
 		e.Trace = s.env.Trace
 	}
+	e.Actor = s.env.Session.Actor().Name
 	if s.env.Log != nil {
 		s.env.Log(e)
 	}

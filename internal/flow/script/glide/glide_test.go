@@ -35,6 +35,7 @@ func open(t testing.TB, cfg sqlstore.Config) *world {
 	clock := func() time.Time { return present }
 	w.library = glide.New(glide.Config{DB: db, Clock: clock})
 	w.engine = script.New(script.Config{DB: db, Clock: clock, Modules: []script.Module{w.library}, Limits: script.Limits{Time: 5 * time.Second}})
+	w.engine.LogTo(w.library.Record)
 	return w
 }
 
@@ -84,7 +85,7 @@ func TestWhatScriptsLogIsKeptEvenWhenTheirWritesAreUndone(t *testing.T) {
 			t.Fatal("the script did not fail")
 		}
 		got := strings.Join(w.logged(t), "\n")
-		if want := "0|one 1||t1|system\n0|two|mine|t1|system"; got != want {
+		if want := "0|one 1|test|t1|system\n0|two|mine|t1|system"; got != want {
 			t.Errorf("logged\n%s\nwant\n%s", got, want)
 		}
 	})
@@ -102,7 +103,7 @@ func TestTheLogIsWrittenWhenItsKeeperStops(t *testing.T) {
 	if err := <-kept; err != nil {
 		t.Fatal(err)
 	}
-	if got := w.logged(t); len(got) != 1 || got[0] != "2|last words|||system" {
+	if got := w.logged(t); len(got) != 1 || got[0] != "2|last words|test||system" {
 		t.Errorf("logged %q", got)
 	}
 }

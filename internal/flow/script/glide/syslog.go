@@ -110,10 +110,17 @@ func logRow(now time.Time, by, level, message, source, trace string) []record.Va
 		record.Text(levels[level]), value(message), value(source), value(trace)}
 }
 
-// log writes an entry: into the table, and into the scope's own log.
+// Record keeps an entry for the table syslog. It is what an engine logs to. What is only printed is not kept, as on the
+// platform.
+func (m *Library) Record(_ context.Context, e script.LogEntry) {
+	if _, kept := levels[e.Level]; !kept {
+		return
+	}
+	m.book.add(logRow(m.cfg.Clock(), e.Actor, e.Level, e.Message, e.Source, e.Trace))
+}
+
 func (l *lib) log(level, message, source string) {
 	l.s.Log(script.LogEntry{Level: level, Message: message, Source: source})
-	l.book.add(logRow(l.now(), l.s.Env().Session.Actor().Name, level, message, source, l.s.Env().Trace))
 }
 
 // logCalls are the functions of gs that log. Those named after a level fill {0} to {4}.
