@@ -94,7 +94,7 @@ func lintAnswer(p *project.Project) answer {
 		}
 		out.rows = append(out.rows, []string{f.Place, kind, f.Code, f.Message, f.Hint})
 	}
-	fmt.Fprintf(&b, "  %s: %d records and tables, %d mistakes, %d warnings\n", p.Name, p.Count(), mistakes, len(findings)-mistakes)
+	fmt.Fprintf(&b, "  %s: records and tables %d, mistakes %d, warnings %d\n", p.Name, p.Count(), mistakes, len(findings)-mistakes)
 	out.text = b.String()
 	return out
 }

@@ -232,7 +232,7 @@ func presets(s *Shape, t *record.Table) ([]Value, error) {
 			if f == nil {
 				return nil, fault.New(fault.Internal, "table %s has no field %s", t.Name, w.Field)
 			}
-			out = append(out, Value{Property: flags.Property, Field: f, Value: record.Text("false")})
+			out = append(out, Value{Property: flags.Property + " " + w.Text, Field: f, Value: record.Text("false")})
 		}
 	}
 	return out, nil
@@ -260,7 +260,7 @@ func (it *Item) readFlags(flags Flags, n *yamlfile.Node) error {
 			}
 			return item.Fault("%s cannot be %q", flags.Property, item.Text).WithHint("a list of %s", strings.Join(words, ", "))
 		}
-		it.put(Value{Property: flags.Property, Field: it.Table.Field(flags.Words[i].Field), Value: record.Text("true"), At: item})
+		it.put(Value{Property: flags.Property + " " + item.Text, Field: it.Table.Field(flags.Words[i].Field), Value: record.Text("true"), At: item})
 	}
 	return nil
 }

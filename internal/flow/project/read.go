@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -334,6 +333,3 @@ func (r *reader) findTwins() {
 		seen[key] = it
 	}
 }
-
-// rooted gives the path of a file of the project as the working folder has it.
-func (p *Project) rooted(name string) string { return filepath.Join(p.Dir, filepath.FromSlash(name)) }
