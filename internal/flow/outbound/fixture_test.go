@@ -2,8 +2,6 @@ package outbound_test
 
 import (
 	"context"
-	"crypto/tls"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -217,14 +215,6 @@ func (w *world) rows(t testing.TB, table string, fields ...string) [][]string {
 		out = append(out, line)
 	}
 	return out
-}
-
-func withTLS(c *tls.Config) option {
-	return func(o *outbound.Config, _ *record.Config) { o.TLS = c }
-}
-
-func through(n http.RoundTripper) option {
-	return func(o *outbound.Config, _ *record.Config) { o.Through = n }
 }
 
 func byID(id string) query.Node {

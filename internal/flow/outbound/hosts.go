@@ -233,15 +233,15 @@ func (t *turn) told(s *sending, now time.Time) {
 }
 
 // down reports whether the host could not do its work.
-func (s *sending) down() bool {
-	if s.failure != nil {
-		switch s.failure.Phase {
+func (g *sending) down() bool {
+	if g.failure != nil {
+		switch g.failure.Phase {
 		case channel.Connect, channel.TLS, channel.Send, channel.Wait, channel.Answer, channel.Total:
 			return true
 		}
 		return false
 	}
-	return s.resp.Status >= nethttp.StatusInternalServerError && s.fault == nil
+	return g.resp.Status >= nethttp.StatusInternalServerError && g.fault == nil
 }
 
 func (t *turn) leave() {

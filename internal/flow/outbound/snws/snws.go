@@ -154,10 +154,6 @@ func (a arguments) whole(i int) int64 { return a.call.Argument(i).ToInteger() }
 
 func (a arguments) truth(i int) bool { return a.l.s.Truth(a.call.Argument(i)) }
 
-func (a arguments) given(i int) bool {
-	return i < len(a.call.Arguments) && !goja.IsUndefined(a.call.Arguments[i]) && !goja.IsNull(a.call.Arguments[i])
-}
-
 // texts reads an array, or a text with commas.
 func (a arguments) texts(i int) []string {
 	var out []string
