@@ -1,7 +1,6 @@
 package script
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -329,6 +328,3 @@ func (g *GlideRecord) descriptor(path string) any {
 var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 
 func escapeXML(text string) string { return xmlEscaper.Replace(text) }
-
-// number is a number as the platform writes it.
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

@@ -50,7 +50,6 @@ type Scope struct {
 	depth        int
 	protos       map[string]*goja.Object
 	constructors map[string]*goja.Object
-	catalog      *record.Catalog
 	includes     map[string]string     // texts by name; nil until they are needed
 	asked        time.Time             // when includes were read
 	open         map[*GlideRecord]bool // whose cursors are not pinned

@@ -26,8 +26,7 @@ var people = record.Table{Name: "person", Label: "Person", Fields: []record.Fiel
 type world struct {
 	t *testing.T
 	*script.Engine
-	db   *record.DB
-	logs []string
+	db *record.DB
 }
 
 func open(t *testing.T, cfg sqlstore.Config, limits script.Limits) *world {

@@ -163,7 +163,6 @@ type Run struct {
 	source *record.Record
 	object *script.GlideRecord
 	row    Row
-	failed error
 }
 
 // Begin opens the scripts of a map. env says on whose behalf, and in which transaction. Close ends them.
