@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"headrace/internal/app/basetables"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/outbound/trace"
@@ -46,9 +47,12 @@ func (s *scripts) use(db *record.DB, who *access.Service, sealer glide.Sealer, o
 // errUndone undoes the transaction of a dry run.
 var errUndone = errors.New("a dry run keeps nothing")
 
-// RunScript runs a script as the system and gives its last value as text. log gets what it logs. A dry run reads and writes
+// RunScript runs a script as the system, on a store with the base tables, and gives its last value as text. log gets what it logs. A dry run reads and writes
 // in one transaction that is undone, and lets no call leave the machine.
 func (a *App) RunScript(ctx context.Context, name, text string, dryRun bool, log func(script.LogEntry)) (value string, err error) {
+	if _, err := basetables.Install(ctx, a.DB); err != nil {
+		return "", err
+	}
 	env := script.Env{Session: a.DB.As(record.System), DryRun: dryRun, Log: log}
 	run := func(env script.Env) error {
 		scope, err := a.scripts.handlers.Open(ctx, env)
