@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
@@ -67,6 +68,9 @@ func importRules() []shippedRule {
 			shippedRule{name: t, operations: "rcw", roles: []string{"import_transformer"}, about: "Import sets are for import_transformer"},
 			shippedRule{name: t, operations: "d", roles: []string{"import_admin"}, about: "Import sets are removed by import_admin"})
 	}
+	for _, f := range []string{"sys_transform_map.run_script", "sys_transform_map.script", "sys_transform_entry.use_source_script", "sys_transform_entry.source_script"} {
+		rules = append(rules, shippedRule{name: f, operations: "cw", roles: []string{AdminRole}, about: "Scripts may do everything, so they are for admin alone"})
+	}
 	for _, t := range []string{"sys_data_source", "sys_transform_map", "sys_transform_entry", "sys_import_set_table", "sys_choice_action"} {
 		rules = append(rules,
 			shippedRule{name: t, operations: "r", roles: []string{"import_transformer"}, about: "Definitions of imports are read by import_transformer"},
@@ -122,37 +126,42 @@ func join(roles []string) string {
 // deleted stays deleted: its change row tells.
 func Seed(ctx context.Context, db *record.DB) error {
 	s := &Service{db: db}
-	var missing []seedRecord
-	have := map[string]bool{}
-	for _, table := range []string{RoleTable, RoleContainsTable, RuleTable, RuleRoleTable} {
-		if err := s.each(ctx, table, []string{record.SysID}, nil, func(row []record.Value) { have[row[0].Text] = true }); err != nil {
-			return err
-		}
-	}
-	ids := []string{}
-	for _, r := range seeds() {
-		if !have[r.id] {
-			missing = append(missing, r)
-			ids = append(ids, r.id)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	gone := map[string]bool{}
-	removed := all(&query.Term{Field: "record", Op: query.In, Values: ids}, equal("operation", string(record.Deleted)))
-	if err := s.each(ctx, record.ChangeTable, []string{"record"}, removed, func(row []record.Value) { gone[row[0].Text] = true }); err != nil {
+	missing, err := s.unseeded(ctx)
+	if err != nil || len(missing) == 0 {
 		return err
 	}
 	return s.session().Write(ctx, func(w *record.Writer) error {
-		for _, r := range missing {
-			if gone[r.id] {
-				continue
-			}
-			if _, err := w.Insert(ctx, s.table(r.table), r.values); err != nil {
-				return err
-			}
+		// Whoever else seeds waits here, and then finds everything.
+		if _, err := w.Bump(ctx, seedRevision); err != nil {
+			return err
 		}
-		return nil
+		missing, err := s.unseeded(ctx)
+		for i := 0; i < len(missing) && err == nil; i++ {
+			_, err = w.Insert(ctx, s.table(missing[i].table), missing[i].values)
+		}
+		return err
 	})
+}
+
+const seedRevision = "access seeds"
+
+// unseeded lists the roles and rules that ship, are missing, and were never deleted.
+func (s *Service) unseeded(ctx context.Context) ([]seedRecord, error) {
+	seen := map[string]bool{}
+	for _, table := range []string{RoleTable, RoleContainsTable, RuleTable, RuleRoleTable} {
+		if err := s.each(ctx, table, []string{record.SysID}, nil, func(row []record.Value) { seen[row[0].Text] = true }); err != nil {
+			return nil, err
+		}
+	}
+	missing := slices.DeleteFunc(seeds(), func(r seedRecord) bool { return seen[r.id] })
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(missing))
+	for i := range missing {
+		ids[i] = missing[i].id
+	}
+	removed := all(&query.Term{Field: "record", Op: query.In, Values: ids}, equal("operation", string(record.Deleted)))
+	err := s.each(ctx, record.ChangeTable, []string{"record"}, removed, func(row []record.Value) { seen[row[0].Text] = true })
+	return slices.DeleteFunc(missing, func(r seedRecord) bool { return seen[r.id] }), err
 }
