@@ -287,7 +287,7 @@ func (c *console) remoteTables(ctx context.Context, r *remote, system bool) erro
 	if err := r.get(ctx, "/tables?all="+strconv.FormatBool(system), &told); err != nil {
 		return err
 	}
-	return c.show(tablesAnswer(slices.DeleteFunc(told.Items, func(t tableItem) bool { return ofProduct(t.Name) && !system })))
+	return c.show(tablesAnswer(told.Items))
 }
 
 func (c *console) remoteDescribe(ctx context.Context, r *remote, args []string) error {

@@ -20,11 +20,6 @@ func (c *console) tableCommand() *cobra.Command {
 	return group("table", "Tables: their fields, and making them", c.tableListCommand(), c.tableDescribeCommand(), c.tableCreateCommand())
 }
 
-// ofProduct reports whether a table is one of the product's own, by its name.
-func ofProduct(name string) bool {
-	return strings.HasPrefix(name, "sys_") || strings.HasPrefix(name, "oauth_")
-}
-
 func (c *console) tableListCommand() *cobra.Command {
 	var system bool
 	cmd := &cobra.Command{Use: "list", Short: "The tables, with their number of records", Args: exactly()}
@@ -32,7 +27,7 @@ func (c *console) tableListCommand() *cobra.Command {
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, _ []string) error {
 		values := []tableItem{}
 		for _, name := range a.DB.Catalog().Names() {
-			if ofProduct(name) && !system {
+			if a.DB.Own(name) && !system {
 				continue
 			}
 			t := a.DB.Catalog().Table(name)
@@ -148,8 +143,8 @@ func (c *console) createTables(ctx context.Context, a *app.App, o *tableOptions,
 		return err
 	}
 	for _, t := range tables {
-		if ofProduct(t.Name) {
-			return fault.New(fault.Refused, "table %s: names that begin with sys_ or oauth_ are the product's own", t.Name)
+		if a.DB.Own(t.Name) {
+			return fault.New(fault.Refused, "table %s is the product's own, as are all names that begin with sys_", t.Name)
 		}
 	}
 	steps, err := a.DB.Define(ctx, record.System, o.dryRun, tables...)

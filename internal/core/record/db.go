@@ -2,6 +2,8 @@ package record
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +59,11 @@ func (db *DB) use(c *Catalog) {
 			return
 		}
 	}
+}
+
+// Own reports whether a table is the product's own: declared by one of its packages, or named like one.
+func (db *DB) Own(name string) bool {
+	return strings.HasPrefix(name, "sys_") || slices.ContainsFunc(db.system, func(t Table) bool { return t.Name == name })
 }
 
 // Catalog gives the tables as they are now.

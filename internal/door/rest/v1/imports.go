@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +96,7 @@ func (a *API) inspect(c *call) (*reply, error) {
 // writes with full rights.
 func (c *call) mayFill(tables ...string) error {
 	for _, t := range tables {
-		if (strings.HasPrefix(t, "sys_") || strings.HasPrefix(t, "oauth_")) && !c.who.HasRole(admins...) {
+		if c.api.DB.Own(t) && !c.who.HasRole(admins...) {
 			return fault.New(fault.Denied, "%s may not import into %s", c.who.UserName, t).WithHint("tables of the product want the role admin")
 		}
 	}
@@ -144,7 +145,11 @@ func (c *call) maps(given string) ([]transform.Def, error) {
 		return nil, nil
 	}
 	if strings.ContainsAny(given, ":\n") {
-		return transform.Parse("map", []byte(given))
+		defs, err := transform.Parse("map", []byte(given))
+		if err == nil && slices.ContainsFunc(defs, func(d transform.Def) bool { return d.HasScripts() }) && !c.who.HasRole(admins...) {
+			return nil, fault.New(fault.Denied, "%s may not bring maps with scripts", c.who.UserName).WithHint("scripts may do everything, so they want the role admin")
+		}
+		return defs, err
 	}
 	return c.api.Imports.MapsNamed(c.Context(), given)
 }

@@ -2,7 +2,6 @@ package v1
 
 import (
 	"encoding/json"
-	"strings"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
@@ -51,7 +50,7 @@ func madeSchema() *schema {
 func (a *API) listTables(c *call) (*reply, error) {
 	items, session := []tableItem{}, a.DB.As(c.who.Actor)
 	for _, name := range a.DB.Catalog().Names() {
-		if strings.HasPrefix(name, "sys_") && !c.flag("all") {
+		if a.DB.Own(name) && !c.flag("all") {
 			continue
 		}
 		t := a.DB.Catalog().Table(name)
@@ -85,8 +84,8 @@ func (a *API) createTable(c *call) (*reply, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "the table cannot be read")
 	}
-	if strings.HasPrefix(t.Name, "sys_") {
-		return nil, fault.New(fault.Refused, "table %s: names that begin with sys_ are the product's own", t.Name)
+	if a.DB.Own(t.Name) {
+		return nil, fault.New(fault.Refused, "table %s is the product's own", t.Name)
 	}
 	before, dry := a.DB.Catalog().Table(t.Name), c.flag("dry_run")
 	steps, err := a.DB.Define(c.Context(), c.actor(), dry, record.Table{Name: t.Name, Label: t.Label, Extends: t.Extends, Extendable: t.Extendable, Fields: t.Fields, Indexes: t.Indexes})

@@ -563,3 +563,14 @@ func (f *fixture) blocked(table string) *blocker {
 	f.serve(0)
 	return block
 }
+
+// Scripts run with full rights, so maps that bring some are for administrators.
+func TestMapsWithScriptsAreForAdministrators(t *testing.T) {
+	f := newFixture(t)
+	scripted := url.QueryEscape("targetTable: u_raw\nfields: {name: {useSourceScript: true, sourceScript: answer = 1}}")
+	f.call(200, "POST", "/imports?into=u_raw&create=true&wait=true", "clerk", strings.NewReader(servers), nil)
+	resp := f.call(403, "POST", "/imports?wait=true&map="+scripted, "clerk", strings.NewReader(servers), nil)
+	if !strings.Contains(string(resp.body), "maps with scripts") {
+		t.Errorf("%s", resp.body)
+	}
+}
