@@ -129,6 +129,12 @@ type killer struct {
 
 func newKiller(t testing.TB, h *home) *killer {
 	t.Helper()
+	return &killer{home: h, t: t, dice: rand.New(rand.NewPCG(seedOf(t), uint64(len(h.name))))}
+}
+
+// seedOf draws a seed and tells it, or takes the one given.
+func seedOf(t testing.TB) uint64 {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if given := os.Getenv("HEADRACE_SEED"); given != "" {
 		var err error
@@ -137,7 +143,7 @@ func newKiller(t testing.TB, h *home) *killer {
 		}
 	}
 	t.Logf("HEADRACE_SEED=%d", seed)
-	return &killer{home: h, t: t, dice: rand.New(rand.NewPCG(seed, uint64(len(h.name))))}
+	return seed
 }
 
 // attempt runs the program and kills it at a random moment of the time that it takes, the first instants left out: then

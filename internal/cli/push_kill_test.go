@@ -50,6 +50,9 @@ func (p *pushed) kill() *ended {
 	return p.now.end()
 }
 
+// impatient does not wait for a server that hangs.
+var impatient = &http.Client{Timeout: time.Minute}
+
 // call makes a call; an error means that the server is not there, or went away before it answered.
 func (p *pushed) call(method, path, body string) (status int, answer []byte, err error) {
 	r, err := http.NewRequestWithContext(context.Background(), method, "http://"+p.at+path, strings.NewReader(body))
@@ -58,7 +61,7 @@ func (p *pushed) call(method, path, body string) (status int, answer []byte, err
 	}
 	r.SetBasicAuth("admin", pushPassword)
 	r.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := impatient.Do(r)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -14,14 +14,22 @@ import (
 	"headrace/internal/core/record"
 )
 
-// postgresStore is a backend: a pool of connections to one schema of one database.
+// postgresStore is a backend: connections to one schema of one database. Readers, writers and the queue have pools of their
+// own: a writer that has to read something waits for readers alone, who wait for nobody. With one pool, writers who wait
+// for each other's rows could hold every connection that the one at work needs.
 type postgresStore struct {
-	pool   *pgxpool.Pool
+	readers, writers, queue *pgxpool.Pool
+
 	schema string
 	where  string // host and database, for messages
 }
 
-const defaultPostgresConns = 8
+// The sizes of the pools. Connections are made when they are needed.
+const (
+	defaultPostgresReaders = 8
+	defaultPostgresWriters = 12
+	defaultPostgresQueue   = 6
+)
 
 func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 	pc, err := pgxpool.ParseConfig(cfg.URL)
@@ -37,24 +45,48 @@ func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
 	} {
 		pc.ConnConfig.RuntimeParams[name] = value
 	}
-	if !strings.Contains(cfg.URL, "pool_max_conns") {
-		pc.MaxConns = defaultPostgresConns
-	}
-	if cfg.Readers > 0 {
-		pc.MaxConns = int32(cfg.Readers)
-	}
-	s.pool, err = pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
+	if err := s.connect(ctx, cfg, pc); err != nil {
 		return nil, s.fault(err)
 	}
 	if err := s.prepare(ctx); err != nil {
-		s.pool.Close()
+		s.disconnect()
 		if f := s.fault(err); f != nil {
 			return nil, f
 		}
 		return nil, err
 	}
 	return &Store{d: postgresDialect(), b: s}, nil
+}
+
+// connect makes the pools. pool_max_conns in the URL, and cfg.Readers before it, bound each of them.
+func (s *postgresStore) connect(ctx context.Context, cfg Config, pc *pgxpool.Config) error {
+	bounded := strings.Contains(cfg.URL, "pool_max_conns")
+	if cfg.Readers > 0 {
+		bounded, pc.MaxConns = true, int32(cfg.Readers)
+	}
+	for _, p := range []struct {
+		pool **pgxpool.Pool
+		most int32
+	}{{&s.readers, defaultPostgresReaders}, {&s.writers, defaultPostgresWriters}, {&s.queue, defaultPostgresQueue}} {
+		own := pc.Copy()
+		if !bounded {
+			own.MaxConns = p.most
+		}
+		var err error
+		if *p.pool, err = pgxpool.NewWithConfig(ctx, own); err != nil {
+			s.disconnect()
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *postgresStore) disconnect() {
+	for _, p := range []*pgxpool.Pool{s.readers, s.writers, s.queue} {
+		if p != nil {
+			p.Close()
+		}
+	}
 }
 
 // schemaOf is the schema asked for, else the first of the URL's search_path, else public.
@@ -74,7 +106,7 @@ func (s *postgresStore) prepare(ctx context.Context) error {
 	var encoding, have string
 	var exists bool
 	want := foldVersion()
-	err := s.pool.QueryRow(ctx, `SELECT current_setting('server_encoding'), EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
+	err := s.readers.QueryRow(ctx, `SELECT current_setting('server_encoding'), EXISTS (SELECT FROM pg_namespace WHERE nspname = $1),
 		coalesce((SELECT obj_description(p.oid, 'pg_proc')
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.proname = 'hr_fold'), '')`, s.schema).
 		Scan(&encoding, &exists, &have)
@@ -92,7 +124,7 @@ func (s *postgresStore) prepare(ctx context.Context) error {
 		return fault.New(fault.Unavailable, "the database %s folds text by %s and this program by %s", s.where, have, want).
 			WithHint("use the version of the program that made it, or export the data and import them into a new schema")
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, s.writers, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, shapeLock, s.schema); err != nil {
 			return err
 		}
@@ -163,12 +195,12 @@ func foldVersion() string {
 }
 
 func (s *postgresStore) close() error {
-	s.pool.Close()
+	s.disconnect()
 	return nil
 }
 
 func (s *postgresStore) read(ctx context.Context, fn func(conn) error) error {
-	return s.transact(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
+	return s.transact(ctx, s.readers, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
 }
 
 func (s *postgresStore) write(ctx context.Context, durability record.Durability, fn func(conn) error) error {
@@ -176,11 +208,11 @@ func (s *postgresStore) write(ctx context.Context, durability record.Durability,
 	if durability == record.Resumable {
 		o.BeginQuery = "begin; set local synchronous_commit = off" // in one message: a round trip is dear where both ends are busy
 	}
-	return s.transact(ctx, o, fn)
+	return s.transact(ctx, s.writers, o, fn)
 }
 
-func (s *postgresStore) transact(ctx context.Context, o pgx.TxOptions, fn func(conn) error) error {
-	tx, err := s.pool.BeginTx(ctx, o)
+func (s *postgresStore) transact(ctx context.Context, pool *pgxpool.Pool, o pgx.TxOptions, fn func(conn) error) error {
+	tx, err := pool.BeginTx(ctx, o)
 	if err != nil {
 		return err
 	}

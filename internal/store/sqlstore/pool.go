@@ -10,7 +10,7 @@ import (
 // PGX is set.
 type Pool struct {
 	SQL    *sql.DB       // the one writing connection of SQLite; a transaction on it must be short
-	PGX    *pgxpool.Pool // PostgreSQL
+	PGX    *pgxpool.Pool // PostgreSQL: connections that only the queue uses
 	Schema string        // PostgreSQL
 	Path   string        // SQLite
 }
@@ -21,7 +21,7 @@ func (s *Store) Pool() Pool {
 	case *sqliteStore:
 		return Pool{SQL: b.writer, Path: b.path}
 	case *postgresStore:
-		return Pool{PGX: b.pool, Schema: b.schema}
+		return Pool{PGX: b.queue, Schema: b.schema}
 	}
 	return Pool{}
 }

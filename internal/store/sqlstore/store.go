@@ -22,7 +22,7 @@ type Config struct {
 	// Schema is the PostgreSQL schema everything lives in; it is made when missing. Empty is the first schema of the
 	// URL's search_path, else public.
 	Schema  string
-	Readers int           // connections for reading, SQLite; for everything, PostgreSQL. 0 is 4 and 8
+	Readers int           // connections for reading, SQLite; for each of reading, writing and the queue, PostgreSQL. 0 is 4, and 8, 12 and 6
 	Busy    time.Duration // how long to wait for another process's lock, SQLite; 0 is 10 s
 }
 

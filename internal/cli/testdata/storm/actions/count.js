@@ -1,0 +1,1 @@
+new Storm().note(event.getValue('parm1'), 'changed');

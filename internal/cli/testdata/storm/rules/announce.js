@@ -1,0 +1,1 @@
+gs.eventQueue('work.announced', current, current.getValue('op'), current.getValue('fate'));

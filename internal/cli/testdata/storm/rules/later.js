@@ -1,0 +1,1 @@
+new Storm().note(snapshot.changes.op['new'], 'async rule');

@@ -1,0 +1,1 @@
+gs.eventQueue('work.changed', current, current.getValue('op'), current.getValue('fate'));
