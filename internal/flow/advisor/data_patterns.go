@@ -57,7 +57,7 @@ var patterns = []Pattern{
 		artefacts: join(required(importParts...), onInterval, required("connection and credential (unless uploaded)"), often("event registration", "script include"))},
 	{ID: "P2", Title: "database data source", Note: notYet,
 		artefacts: join(required(importParts...), onInterval, required("connection and credential"), often("script include"))},
-	{ID: "P3", Title: "outbound REST, else SOAP call", Note: notYet,
+	{ID: "P3", Title: "outbound REST, else SOAP call", Runs: bothStores, Note: "rule -> event -> script action -> script include -> REST or SOAP message -> import set; see examples/; starting it by a schedule does not run yet",
 		artefacts: join(required("event registration", "business rule", "script action", "script include", "outbound message", "connection and credential"), often("import table", "transform map"))},
 	{ID: "P4", Title: "API pull", Note: notYet,
 		artefacts: join(required(importParts...), onInterval, required("script include (paging)", "outbound message", "connection and credential"))},
