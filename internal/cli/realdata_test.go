@@ -141,8 +141,12 @@ func (h *home) wantUnchanged(t *testing.T, first *runJSON, args []string) {
 		quickest, again = min(quickest, fresh.Seconds), min(again, h.again(t, fresh, args))
 	}
 	t.Logf("first %.3f s, again %.3f s", quickest, again)
-	if again > quickest/2 {
-		t.Errorf("the second import takes %.3f s, more than half of %.3f s", again, quickest)
+	most := quickest / 2
+	if !soak() { // on a machine that is busy with other tests, the half is measured by the long form
+		most = quickest * 0.9
+	}
+	if again > most {
+		t.Errorf("the second import takes %.3f s, more than %.3f s of %.3f s", again, most, quickest)
 	}
 }
 
