@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"headrace/internal/connect/source"
 	"headrace/internal/core/fault"
@@ -23,6 +24,14 @@ type Source struct {
 	Input io.Reader // standard input; may be nil when Path is a file
 }
 
+// Meta is what is known of bytes before they are read.
+type Meta struct {
+	Name     string    // for people and for the suffix: "servers.csv", "standard input"
+	Size     int64     // bytes, -1 when not known
+	Modified time.Time // zero when not known
+	Again    bool      // Open may be called once more and reads the same bytes, unless they change meanwhile
+}
+
 // Info describes the file source.
 func (Source) Info() source.Info {
 	return source.Info{Name: "file", Label: "File", Options: []record.Field{
@@ -31,30 +40,30 @@ func (Source) Info() source.Info {
 }
 
 // Open opens the file. A missing file is NotFound, one that may not be read Denied, a folder Invalid.
-func (s Source) Open(ctx context.Context) (io.ReadCloser, source.Meta, error) {
+func (s Source) Open(ctx context.Context) (io.ReadCloser, Meta, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, source.Meta{}, err
+		return nil, Meta{}, err
 	}
 	switch {
 	case s.Path == "":
-		return nil, source.Meta{}, fault.New(fault.Invalid, "no source is named").WithHint("give a path, or - for standard input")
+		return nil, Meta{}, fault.New(fault.Invalid, "no source is named").WithHint("give a path, or - for standard input")
 	case s.Path == Stdin && s.Input == nil:
-		return nil, source.Meta{}, fault.New(fault.Invalid, "there is no standard input here").WithHint("give a path")
+		return nil, Meta{}, fault.New(fault.Invalid, "there is no standard input here").WithHint("give a path")
 	case s.Path == Stdin:
-		return io.NopCloser(s.Input), source.Meta{Name: "standard input", Size: -1}, nil
+		return io.NopCloser(s.Input), Meta{Name: "standard input", Size: -1}, nil
 	}
 	f, err := os.Open(s.Path)
 	if err != nil {
-		return nil, source.Meta{}, openFault(s.Path, err)
+		return nil, Meta{}, openFault(s.Path, err)
 	}
 	st, err := f.Stat()
 	if err == nil && st.IsDir() {
 		err = fault.New(fault.Invalid, "%s is a folder", s.Path).WithHint("name one file in it")
 	}
 	if err != nil {
-		return nil, source.Meta{}, errors.Join(err, f.Close())
+		return nil, Meta{}, errors.Join(err, f.Close())
 	}
-	m := source.Meta{Name: filepath.Base(s.Path), Size: -1}
+	m := Meta{Name: filepath.Base(s.Path), Size: -1}
 	if st.Mode().IsRegular() {
 		m.Size, m.Modified, m.Again = st.Size(), st.ModTime(), true
 	}
