@@ -25,6 +25,7 @@ type Service struct {
 	loads   sync.Map       // numbers of the loads this process transforms
 	scripts *script.Engine // of maps; nil refuses maps that have some
 	waking  waking         // tells Work of them
+	door    doorway        // of pushes
 }
 
 // New makes a Service over a DB that has the tables of this package.

@@ -41,8 +41,13 @@ func (s *Service) Load(ctx context.Context, req LoadRequest) (*LoadReceipt, erro
 	if req.Group == "" {
 		req.Group = record.NewID()
 	}
+	leave, err := s.door.pass(ctx, req.Table)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	im := &importer{Service: s, req: Request{Actor: Importer(req.Actor)}, began: time.Now()}
-	err := s.db.As(im.req.Actor).Write(ctx, func(w *record.Writer) error { return im.load(ctx, w, req) })
+	err = s.db.As(im.req.Actor).Write(ctx, func(w *record.Writer) error { return im.load(ctx, w, req) })
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,12 @@ func (s *Service) Push(ctx context.Context, req PushRequest) (*Pushed, error) {
 // repeated; its error undoes the push.
 func (s *Service) PushWith(ctx context.Context, req PushRequest, finish func(*record.Writer, *Pushed) error) (*Pushed, error) {
 	p := &push{importer: &importer{Service: s, req: Request{Actor: Importer(req.Actor)}, began: time.Now()}, req: req, finish: finish}
-	err := p.once(ctx)
+	leave, err := s.door.pass(ctx, req.Table)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	err = p.once(ctx)
 	if errors.Is(err, errNoIndex) {
 		if err = p.indexKeys(ctx, p.compiled); err == nil {
 			err = p.once(ctx)

@@ -164,6 +164,9 @@ func postgresDialect() *dialect {
 			return "((" + column + ")::json ->> " + strconv.Itoa(n) + `) COLLATE "C"`
 		},
 		inList: func(b *builder, sql string, t record.Type, values []string) string {
+			if len(values) == 1 { // an order by what follows in an index holds within one value, not within several
+				return sql + " = " + b.arg(record.Text(values[0])) + "::" + pgCast(t)
+			}
 			return sql + " = ANY(" + b.arg(record.Text(pgArray(values))) + "::" + pgCast(t) + "[])"
 		},
 		inTuples: postgresInTuples,

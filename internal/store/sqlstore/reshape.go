@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"headrace/internal/core/fault"
@@ -230,7 +231,11 @@ func (s *Store) indexStep(t *record.Table, ix record.Index, is *shape, made map[
 		if f.Element > 0 {
 			c.sql = "(" + c.sql + ")"
 		}
-		parts = append(parts, c.fold()+s.d.first)
+		part := c.fold()
+		if !slices.Contains(keyOf(t), name) { // as orderBy has it: the order of an index must be that of a query, nulls and all
+			part += s.d.first
+		}
+		parts = append(parts, part)
 	}
 	create := "CREATE INDEX "
 	if ix.Unique {
