@@ -21,6 +21,9 @@ type Info struct {
 	Label   string   // "SFTP"
 	Schemes []string // of the addresses that mean it: "sftp"
 	Options []record.Field
+	// Spool says of a place of rows that they are gathered before the first is used: a listing over many requests is whole
+	// or nothing. Those of databases are used as they come.
+	Spool bool
 }
 
 // Kind is one kind of source: how one of them is opened. Exactly one of Files and Rows is set. Opening checks the address

@@ -363,7 +363,7 @@ func columnsOf(ctx context.Context, src *Source) (headers []string, samples [][]
 			samples = append(samples, nil)
 		}
 		if rows++; rows > sampled {
-			if !src.Format.Info().Grows {
+			if !src.grows() {
 				break
 			}
 			continue

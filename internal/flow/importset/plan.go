@@ -166,7 +166,7 @@ func (pl *planner) begin(ctx context.Context, k int, h *format.Header) (err erro
 		return pl.file.mark(k)
 	}
 	src, columns := &pl.im.req.Source, h.Columns
-	if src.Format.Info().Grows {
+	if src.grows() {
 		if columns, err = src.columns(ctx); err != nil {
 			return err
 		}

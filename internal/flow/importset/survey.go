@@ -65,7 +65,9 @@ func (s *Service) Survey(ctx context.Context, src Source, req SurveyRequest) (*S
 		}
 	}
 	look.finish()
-	v.Hash = hex.EncodeToString(sum.Sum(nil))
+	if src.Live == nil {
+		v.Hash = hex.EncodeToString(sum.Sum(nil))
+	}
 	if req.Into != nil && v.Columns != nil {
 		v.Suggestions = transform.Suggest(v.headers(), req.Into)
 	}
