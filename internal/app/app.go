@@ -26,6 +26,7 @@ import (
 	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/project"
 	"headrace/internal/flow/rule"
+	"headrace/internal/flow/schedule/cleaner"
 	"headrace/internal/flow/script"
 	"headrace/internal/flow/script/glide"
 	"headrace/internal/store/queue"
@@ -90,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 // tables lists the tables of all parts.
 func tables() []record.Table {
 	return slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), script.Tables(), glide.Tables(), event.Tables(), rule.Tables(),
-		outbound.Tables(), project.Tables())
+		outbound.Tables(), project.Tables(), cleaner.Tables())
 }
 
 // checkScript tells whether a script of a project's file is one.

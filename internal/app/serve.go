@@ -24,6 +24,7 @@ import (
 	"headrace/internal/door/rest/wire"
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/schedule/cleaner"
 )
 
 // ServeConfig says how a server runs.
@@ -104,6 +105,9 @@ func (a *App) firstStart(ctx context.Context, given string) (drawn string, err e
 		return "", err
 	}
 	if err := access.Seed(ctx, a.DB); err != nil {
+		return "", err
+	}
+	if err := cleaner.Seed(ctx, a.DB, retention()); err != nil {
 		return "", err
 	}
 	password := given
@@ -251,8 +255,10 @@ func (s *serving) keepLog(ctx context.Context) {
 func (s *serving) tend(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	clean := s.newCleaner()
 	for {
-		if err := errors.Join(s.own.Sweep(ctx), attachment.Sweep(ctx, s.DB)); err != nil && ctx.Err() == nil {
+		_, old := clean.Sweep(ctx)
+		if err := errors.Join(s.own.Sweep(ctx), attachment.Sweep(ctx, s.DB), old); err != nil && ctx.Err() == nil {
 			s.own.Log.WarnContext(ctx, "sweeping up", "error", err)
 		}
 		select {

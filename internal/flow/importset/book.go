@@ -57,7 +57,7 @@ func (im *importer) begin(ctx context.Context, signature string) error {
 // enter makes the records of a new run: what every run has, and what this one has beside.
 func (im *importer) enter(ctx context.Context, w *record.Writer, more map[string]string) error {
 	im.book = &book{im: im}
-	number, err := im.nextNumber(ctx, w.Tx())
+	number, err := im.nextNumber(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -115,23 +115,25 @@ func insertBook(ctx context.Context, w *record.Writer, r *record.Record, l Ledge
 	return w.Tx().Insert(ctx, r.Table, &record.Rows{Fields: r.Table.Names(), Values: r.Values})
 }
 
-// nextNumber gives the number of a new run. Imports that begin at once draw theirs one after the other.
-func (im *importer) nextNumber(ctx context.Context, tx record.Tx) (int64, error) {
-	if err := im.fence(SetTable).pass(ctx, tx); err != nil {
+// nextNumber gives the number of a new run. Imports that begin at once draw theirs one after the other. A number is never
+// drawn again, though its run be forgotten: change rows go by it.
+func (im *importer) nextNumber(ctx context.Context, w *record.Writer) (int64, error) {
+	if err := im.fence(SetTable).pass(ctx, w.Tx()); err != nil {
+		return 0, err
+	}
+	drawn, err := w.Bump(ctx, SetTable+" run")
+	if err != nil {
 		return 0, err
 	}
 	t := im.db.Catalog().Table(SetTable)
-	for row, err := range tx.Select(ctx, &record.Query{Table: t, Measures: []record.Measure{{Func: "max", Field: "run"}}}) {
-		if err != nil {
-			return 0, err
-		}
-		if row[0].Text == "" {
-			return 1, nil
+	for row, err := range w.Tx().Select(ctx, &record.Query{Table: t, Measures: []record.Measure{{Func: "max", Field: "run"}}}) {
+		if err != nil || row[0].Text == "" {
+			return drawn, err
 		}
 		n, err := strconv.ParseInt(row[0].Text, 10, 64)
-		return n + 1, err
+		return max(n+1, drawn), err
 	}
-	return 1, nil
+	return drawn, nil
 }
 
 // updateBook writes fields of a book-keeping record.

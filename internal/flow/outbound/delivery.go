@@ -192,7 +192,7 @@ func (s *Service) loops(ctx context.Context, tx record.Tx, c *call) (string, err
 	t := s.db.Catalog().Table(DeliveryTable)
 	trace := c.Trace
 	for range mostChain {
-		q := &record.Query{Table: t, Fields: []string{record.SysID, "partner", "trace"}, Limit: 1,
+		q := &record.Query{Table: t, Fields: []string{record.SysID, "partner", "trace"}, // one at most: no limit, which would have PostgreSQL walk the ids
 			Where: &query.Term{Field: "answer_trace", Op: query.Equal, Values: []string{trace}}}
 		found := ""
 		for row, err := range tx.Select(ctx, q) {
