@@ -34,7 +34,7 @@ func (Format) Info() format.Info {
 		{Name: "max_cell", Label: "Longest row", Type: record.Integer, Default: "64MB", Help: "a row longer than this many bytes is spoiled"},
 		{Name: "bom", Label: "Byte order mark", Type: record.Boolean, Default: "false", Help: "writing: begin with a byte order mark"},
 		{Name: "line_end", Label: "Line end", Type: record.String, Default: "lf", Choices: format.Choices("lf", "crlf"), Help: "writing: the line end"},
-		{Name: "guard", Label: "Formula guard", Type: record.Boolean, Default: "false", Help: "writing: put ' before cells that a spreadsheet would run as a formula"},
+		{Name: "guard", Label: "Formula guard", Type: record.Boolean, Default: "false", Help: "writing: put ' before cells that a spreadsheet would run as a formula; plain numbers stay as they are"},
 	}, format.TextOptions()...)}
 }
 

@@ -106,8 +106,8 @@ func (cw *writer) row(cells []record.Value) error {
 // an empty line is no record.
 func (cw *writer) cell(c record.Value, alone bool) error {
 	text := c.Text
-	if cw.guard && text != "" && strings.IndexByte("=+-@\t\r", text[0]) >= 0 {
-		text = "'" + text
+	if cw.guard {
+		text = format.Guarded(text)
 	}
 	special := strings.ContainsAny(text, cw.special)
 	if cw.quote == "" {

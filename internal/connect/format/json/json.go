@@ -27,6 +27,8 @@ func (Format) Info() format.Info {
 		{Name: "max_depth", Label: "Deepest nesting", Type: record.Integer, Default: "256", Help: "a row nested deeper is spoiled"},
 		{Name: "max_element", Label: "Largest row", Type: record.Integer, Default: "64MB", Help: "a row of more bytes is spoiled"},
 		{Name: "style", Label: "Style", Type: record.String, Default: "array", Choices: format.Choices("array", "lines"), Help: "writing: one array, or one object a line"},
+		{Name: "nulls", Label: "Nulls", Type: record.Boolean, Default: "false", Help: "writing: values that are not there as null; else they are left out"},
+		format.LiteralsOption(),
 	}, format.TextOptions()...)}
 }
 

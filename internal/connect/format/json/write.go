@@ -12,7 +12,7 @@ import (
 )
 
 // Write writes rows as objects with the column names as keys and texts as values, at the path of o; null cells are
-// left out, so that reading gives the same cells.
+// left out unless the option nulls asks for them, so that reading gives the same cells.
 func (f Format) Write(ctx context.Context, w io.Writer, header []string, rows iter.Seq2[[]record.Value, error], o format.Options) error {
 	if err := o.Check(f.Info().Options); err != nil {
 		return err
@@ -21,7 +21,7 @@ func (f Format) Write(ctx context.Context, w io.Writer, header []string, rows it
 	if err != nil {
 		return err
 	}
-	out := &writer{w: bufio.NewWriterSize(encoded, 64<<10), lines: o["style"] == "lines"}
+	out := &writer{w: bufio.NewWriterSize(encoded, 64<<10), lines: o["style"] == "lines", nulls: o.Bool("nulls", false), literals: o.Literals(len(header))}
 	for _, name := range header {
 		out.keys = append(out.keys, append(out.quoted(name), ':'))
 	}
@@ -43,10 +43,12 @@ func (f Format) Write(ctx context.Context, w io.Writer, header []string, rows it
 }
 
 type writer struct {
-	w     *bufio.Writer
-	lines bool
-	keys  [][]byte // as they are written, with the colon
-	rows  int
+	w        *bufio.Writer
+	lines    bool
+	nulls    bool
+	literals []bool   // by column: numbers and truth values stand without quotes
+	keys     [][]byte // as they are written, with the colon
+	rows     int
 }
 
 // quoted gives a text as JSON. Bytes that are not UTF-8 become U+FFFD, since JSON cannot hold them.
@@ -56,6 +58,17 @@ func (w *writer) quoted(text string) []byte {
 		return []byte(`""`)
 	}
 	return b
+}
+
+// value gives a cell as JSON.
+func (w *writer) value(c record.Value, literal bool) []byte {
+	switch {
+	case !c.Valid:
+		return []byte("null")
+	case literal && stdjson.Valid([]byte(c.Text)):
+		return []byte(c.Text)
+	}
+	return w.quoted(c.Text)
 }
 
 func (w *writer) open(steps []string) {
@@ -92,7 +105,7 @@ func (w *writer) row(cells []record.Value) error {
 	w.w.WriteByte('{')
 	first := true
 	for i, c := range cells[:min(len(cells), len(w.keys))] {
-		if !c.Valid {
+		if !c.Valid && !w.nulls {
 			continue
 		}
 		if !first {
@@ -100,7 +113,7 @@ func (w *writer) row(cells []record.Value) error {
 		}
 		first = false
 		w.w.Write(w.keys[i])
-		w.w.Write(w.quoted(c.Text))
+		w.w.Write(w.value(c, w.literals[i]))
 	}
 	err := w.w.WriteByte('}')
 	if w.lines {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -14,7 +15,8 @@ import (
 	"headrace/internal/core/record"
 )
 
-// Write writes a workbook of one sheet with texts only, so that nothing is reinterpreted. Null is an empty cell.
+// Write writes a workbook of one sheet with texts only, so that nothing is reinterpreted, but for the columns that the
+// option literals names. Null is an empty cell.
 // The header stands in the first row; a header_row of o is not heeded.
 func (f Format) Write(ctx context.Context, w io.Writer, header []string, rows iter.Seq2[[]record.Value, error], o format.Options) (err error) {
 	if err := o.Check(f.Info().Options); err != nil {
@@ -30,7 +32,7 @@ func (f Format) Write(ctx context.Context, w io.Writer, header []string, rows it
 	if err != nil {
 		return err
 	}
-	out := &writer{sw: sw, guard: o.Bool("guard", false)}
+	out := &writer{sw: sw, guard: o.Bool("guard", false), literals: make([]bool, len(header))}
 	cells := make([]record.Value, len(header))
 	for i, h := range header {
 		cells[i] = record.Text(h)
@@ -40,6 +42,7 @@ func (f Format) Write(ctx context.Context, w io.Writer, header []string, rows it
 			return err
 		}
 	}
+	out.literals = o.Literals(len(header))
 	for row, err := range rows {
 		if err == nil {
 			err = ctx.Err()
@@ -58,10 +61,11 @@ func (f Format) Write(ctx context.Context, w io.Writer, header []string, rows it
 }
 
 type writer struct {
-	sw    *excelize.StreamWriter
-	n     int
-	guard bool
-	cells []any
+	sw       *excelize.StreamWriter
+	n        int
+	guard    bool
+	literals []bool // by column
+	cells    []any
 }
 
 func (w *writer) row(cells []record.Value) error {
@@ -69,23 +73,43 @@ func (w *writer) row(cells []record.Value) error {
 		return fault.New(fault.Limit, "a sheet holds %d rows at most", excelize.TotalRows).WithHint("write CSV instead")
 	}
 	w.cells = w.cells[:0]
-	for _, c := range cells {
+	for i, c := range cells {
 		text := c.Text
-		if w.guard && text != "" && strings.IndexByte("=+-@\t\r", text[0]) >= 0 {
-			text = "'" + text
+		if w.guard {
+			text = format.Guarded(text)
 		}
 		if len(text) > excelize.TotalCellChars && len([]rune(text)) > excelize.TotalCellChars {
 			return fault.New(fault.Limit, "row %d has a cell of more than %d characters", w.n, excelize.TotalCellChars).WithHint("write CSV instead")
 		}
-		if !c.Valid {
+		switch {
+		case !c.Valid:
 			w.cells = append(w.cells, nil)
-			continue
+		case i < len(w.literals) && w.literals[i]:
+			w.cells = append(w.cells, literal(text))
+		default:
+			w.cells = append(w.cells, text)
 		}
-		w.cells = append(w.cells, text)
 	}
 	at, err := excelize.CoordinatesToCellName(1, w.n)
 	if err != nil {
 		return err
 	}
 	return w.sw.SetRow(at, w.cells)
+}
+
+// mostDigits is how many digits of a number a workbook keeps.
+const mostDigits = 15
+
+// literal is a number or a truth value as such; a number that would lose digits stays a text.
+func literal(text string) any {
+	switch text {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	if n, err := strconv.ParseFloat(text, 64); err == nil && len(strings.Trim(text, "-.")) <= mostDigits {
+		return n
+	}
+	return text
 }

@@ -27,7 +27,8 @@ func (Format) Info() format.Info {
 		{Name: "trim", Label: "Trim", Type: record.Boolean, Default: "false", Help: "take blanks off both ends of every cell"},
 		{Name: "max_unpacked", Label: "Most unpacked bytes", Type: record.Integer, Default: "4GB", Help: "a workbook whose parts unpack to more bytes is refused"},
 		{Name: "max_strings", Label: "Most shared text", Type: record.Integer, Default: "128MB", Help: "a workbook with more bytes of shared text, which is held in memory, is refused"},
-		{Name: "guard", Label: "Formula guard", Type: record.Boolean, Default: "false", Help: "writing: put ' before cells that look like a formula"},
+		{Name: "guard", Label: "Formula guard", Type: record.Boolean, Default: "false", Help: "writing: put ' before cells that look like a formula; plain numbers stay as they are"},
+		format.LiteralsOption(),
 	}}
 }
 
