@@ -23,7 +23,6 @@ type column struct {
 	path  string
 	key   []byte        // the path as the name of a JSON member
 	field *record.Field // what the path leads to
-	owner *record.Table // the table whose field it is
 	at    int           // index in the rows read; -1 for a constant
 	fixed string        // the value of a constant
 }
@@ -103,11 +102,7 @@ func (p *plan) add(path string) {
 	if steps == nil {
 		return
 	}
-	owner := p.table
-	for _, step := range steps[:len(steps)-1] {
-		owner = p.table.Catalog().Table(step.Reference)
-	}
-	p.columns = append(p.columns, column{path: path, key: jsonKey(path), field: steps[len(steps)-1], owner: owner, at: len(p.selected)})
+	p.columns = append(p.columns, column{path: path, key: jsonKey(path), field: steps[len(steps)-1], at: len(p.selected)})
 	p.selected = append(p.selected, path)
 }
 
@@ -126,7 +121,7 @@ var constants = []fixedField{
 
 func (p *plan) constant(c fixedField) {
 	if p.table.Field(c.field.Name) == nil {
-		p.columns = append(p.columns, column{path: c.field.Name, key: jsonKey(c.field.Name), field: &c.field, owner: p.table, at: -1, fixed: c.value})
+		p.columns = append(p.columns, column{path: c.field.Name, key: jsonKey(c.field.Name), field: &c.field, at: -1, fixed: c.value})
 	}
 }
 

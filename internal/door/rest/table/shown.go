@@ -3,7 +3,6 @@ package table
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -88,7 +87,7 @@ func (v *shown) lookUp(ctx context.Context, s record.Session, table string, ids 
 		}
 	}
 	for id, value := range values {
-		v.refs[table][id] = v.plain(t, display, value)
+		v.refs[table][id] = v.plain(display, value)
 	}
 	return nil
 }
@@ -135,7 +134,7 @@ func (v *shown) lookUpJournals(ctx context.Context, s record.Session, o *rows) e
 			return err
 		}
 		at := entry{row[0].Text, row[1].Text}
-		v.stream[at] += v.local(row[3].Text) + " - " + by + " (" + label + ")\n" + row[2].Text + "\n\n"
+		v.stream[at] += record.LocalTime(row[3].Text, v.zone) + " - " + by + " (" + label + ")\n" + row[2].Text + "\n\n"
 	}
 	return nil
 }
@@ -197,32 +196,19 @@ func (v *shown) text(c *column, value, id string) string {
 	case c.at < 0:
 		return value
 	}
-	return v.plain(c.owner, c.field, value)
+	return v.plain(c.field, value)
 }
 
 // plain is what people see of a value of a field.
-func (v *shown) plain(t *record.Table, f *record.Field, value string) string {
-	for i := range f.Choices {
-		if f.Choices[i].Value == value {
-			return cmp.Or(f.Choices[i].Label, value)
-		}
+func (v *shown) plain(f *record.Field, value string) string {
+	if text := f.Shown(v.catalog, value, v.zone); text != value {
+		return text
 	}
 	switch {
-	case f.Name == record.SysClassName:
-		if class := v.catalog.Table(value); class != nil {
-			return class.Title()
-		}
-	case f.Type == record.Reference:
-		if class := v.catalog.Table(value); class != nil && f.Reference == record.ObjectTable {
-			return class.Title()
-		}
+	case f.Type == record.Reference && (f.Reference != record.ObjectTable || v.catalog.Table(value) == nil):
 		return v.refs[f.Reference][value]
 	case f.Type == record.List && f.Reference != "":
 		return v.list(f, value)
-	case f.Type == record.DateTime:
-		return v.local(value)
-	case f.Type == record.Duration:
-		return duration(value)
 	}
 	return value
 }
@@ -233,40 +219,4 @@ func (v *shown) list(f *record.Field, value string) string {
 		names = append(names, cmp.Or(v.refs[f.Reference][id], id))
 	}
 	return strings.Join(names, ", ")
-}
-
-// local is a date-time on the caller's clock.
-func (v *shown) local(value string) string {
-	at, err := time.ParseInLocation(record.DateTimeLayout, value, time.UTC)
-	if err != nil || v.zone == time.UTC {
-		return value
-	}
-	return at.In(v.zone).Format(record.DateTimeLayout)
-}
-
-// duration says a length of time in words: "1 Day 2 Hours", "2 Minutes"; seconds only where there is nothing larger.
-func duration(value string) string {
-	at, err := time.ParseInLocation(record.DateTimeLayout, value, time.UTC)
-	if err != nil {
-		return value
-	}
-	var words []string
-	left := at.Unix()
-	for _, unit := range []struct {
-		name    string
-		seconds int64
-	}{{"Day", 86400}, {"Hour", 3600}, {"Minute", 60}, {"Second", 1}} {
-		n := left / unit.seconds
-		left %= unit.seconds
-		last := unit.seconds == 1
-		if n == 0 && !last || last && len(words) > 0 {
-			continue
-		}
-		word := fmt.Sprintf("%d %s", n, unit.name)
-		if n != 1 {
-			word += "s"
-		}
-		words = append(words, word)
-	}
-	return strings.Join(words, " ")
 }
