@@ -3,10 +3,12 @@ package source
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 
 	"headrace/internal/core/fault"
 )
@@ -162,12 +164,14 @@ func (e *exact) end() error {
 }
 
 // Feed is what a Put reads from. It ends with the context, counts, and keeps apart what went wrong with the reading, which
-// is no fault of the place.
+// is no fault of the place. Some libraries go on reading for a while after they have given up, so a Put ends its Feed.
 type Feed struct {
-	N   int64 // bytes read
-	Err error // of the reader itself, or that of the context
 	ctx context.Context
+
+	mu  sync.Mutex
 	r   io.Reader
+	n   int64
+	err error
 }
 
 // NewFeed makes a Feed of a reader.
@@ -175,16 +179,52 @@ func NewFeed(ctx context.Context, r io.Reader) *Feed { return &Feed{ctx: ctx, r:
 
 // Read makes Feed an io.Reader.
 func (f *Feed) Read(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.r == nil {
+		return 0, io.ErrClosedPipe
+	}
 	if err := f.ctx.Err(); err != nil {
-		f.Err = err
+		f.err = err
 		return 0, err
 	}
 	n, err := f.r.Read(p)
-	f.N += int64(n)
-	if err != nil && err != io.EOF {
-		f.Err = err
+	f.n += int64(n)
+	if err == nil || err == io.EOF {
+		return n, err
 	}
-	return n, err
+	// Some libraries take an unexpected end for an end, so it may not be seen as one.
+	f.err = err
+	return n, fmt.Errorf("reading what is to be put: %w", err)
+}
+
+// End lets go of the reader: a read in hand is waited for. It gives how many bytes were read, and what went wrong with the
+// reader itself.
+func (f *Feed) End() (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.r = nil
+	return f.n, f.err
+}
+
+// Size is how many bytes a reader has left, when it can tell, else -1.
+func Size(r io.Reader) int64 {
+	s, ok := r.(io.Seeker)
+	if !ok {
+		return -1
+	}
+	at, err := s.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return -1
+	}
+	end, err := s.Seek(0, io.SeekEnd)
+	if err != nil {
+		return -1
+	}
+	if _, err := s.Seek(at, io.SeekStart); err != nil {
+		return -1
+	}
+	return end - at
 }
 
 // Exists is the fault of a file that would have to be written over.

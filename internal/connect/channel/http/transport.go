@@ -7,7 +7,7 @@ import (
 )
 
 // Transport gives the network of the client to those that stream: bodies flow in both directions, each phase and each
-// pause has its bound, the whole has none unless limits.Total is given. Redirects are not followed. Outside says that the
+// pause has its bound, the whole has none. Redirects are not followed. Outside says that the
 // host comes from data. Errors of RoundTrip and of the body are a *Failure. The body must be closed.
 func (c *Client) Transport(outside bool, limits Timeouts) nethttp.RoundTripper {
 	return streaming{net: c.network(outside), limits: limits.Or(Timeouts{Connect: Defaults.Connect, TLS: Defaults.TLS,

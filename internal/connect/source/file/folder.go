@@ -128,7 +128,14 @@ func (*Folder) Open(ctx context.Context, f source.File, from int64) (io.ReadClos
 		io.Reader
 		io.Closer
 	}{source.NewFeed(ctx, opened), opened}
-	return source.Exactly(r, f, from, still, func(err error) error { return diskFault(f.Path, err) }), nil
+	return source.Exactly(r, f, from, still, func(err error) error { return readFault(f.Path, err) }), nil
+}
+
+func readFault(at string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fault.Wrap(fault.Canceled, err, "%s: given up", at)
+	}
+	return fault.Wrap(fault.Unavailable, err, "%s cannot be read", at).WithHint("check the disk, or try again")
 }
 
 // Move makes Folder a source.Mover. A move that was broken off is brought to its end.
@@ -200,10 +207,10 @@ func write(at string, feed *source.Feed) error {
 		return err
 	}
 	_, err = io.Copy(f, feed)
-	switch {
-	case feed.Err != nil:
-		err = feed.Err
-	case err == nil:
+	if _, own := feed.End(); own != nil {
+		err = own
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
@@ -253,5 +260,5 @@ func diskFault(at string, err error) error {
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
 		return fault.Wrap(fault.Invalid, err, "%s is not in a folder", at).WithHint("a part of the path is a file")
 	}
-	return fault.Wrap(fault.Unavailable, err, "%s cannot be read or written", at)
+	return fault.Wrap(fault.Unavailable, err, "%s cannot be written", at).WithHint("check the disk, or try again")
 }
