@@ -152,16 +152,21 @@ func (s *Service) insert(ctx context.Context, w *record.Writer, rs ...*record.Re
 	if len(rs) == 0 {
 		return nil
 	}
-	now, by := record.Text(w.Now().Format(record.DateTimeLayout)), record.Text(w.Session().Actor().Name)
 	rows := &record.Rows{Fields: rs[0].Table.Names()}
 	for _, r := range rs {
-		for _, a := range []record.Assignment{{Field: record.SysCreatedOn, Value: now}, {Field: record.SysCreatedBy, Value: by},
-			{Field: record.SysUpdatedOn, Value: now}, {Field: record.SysUpdatedBy, Value: by}, {Field: record.SysModCount, Value: record.Text("0")}} {
-			r.Set(a.Field, a.Value)
-		}
+		stamp(r, w)
 		rows.Values = append(rows.Values, r.Values...)
 	}
 	return w.Tx().Insert(ctx, rs[0].Table, rows)
+}
+
+// stamp sets who writes a new record, and when.
+func stamp(r *record.Record, w *record.Writer) {
+	now, by := record.Text(w.Now().Format(record.DateTimeLayout)), record.Text(w.Session().Actor().Name)
+	for _, a := range []record.Assignment{{Field: record.SysCreatedOn, Value: now}, {Field: record.SysCreatedBy, Value: by},
+		{Field: record.SysUpdatedOn, Value: now}, {Field: record.SysUpdatedBy, Value: by}, {Field: record.SysModCount, Value: record.Text("0")}} {
+		r.Set(a.Field, a.Value)
+	}
 }
 
 // update changes fields of a record of our own. It is stale when somebody else has changed it since mods was read; ""

@@ -193,6 +193,8 @@ var laws = map[string]func(*testing.T, *node){
 	"a record of sysevent that is inserted like any other is fired": lawInsertedRecord,
 	"the key of a run is that of all its attempts":                  lawKey,
 	"a panic in a handler is its error":                             lawPanic,
+	"a handler is given the event as it is written":                 lawGiven,
+	"an event that is removed in time is not handled":               lawRemoved,
 }
 
 func TestEvents(t *testing.T) {
@@ -208,6 +210,49 @@ func TestEvents(t *testing.T) {
 			})
 		}
 	})
+}
+
+func lawGiven(t *testing.T, n *node) {
+	var given *record.Record
+	n.do = func(_ context.Context, r *event.Run) error {
+		given = r.Event
+		return nil
+	}
+	check := func(how string) {
+		t.Helper()
+		n.pass(time.Second)
+		if given == nil {
+			t.Fatalf("%s: not handled", how)
+		}
+		written := n.get(event.Table, given.ID())
+		for i, f := range given.Table.Names() {
+			if got, is := given.Values[i], written.Get(f); got != is && !slices.Contains([]string{"state", "processed", "processing_duration", record.SysUpdatedOn, record.SysModCount, record.SysClassName}, f) {
+				t.Errorf("%s: field %s is given as %v and written as %v", how, f, got, is)
+			}
+		}
+		given = nil
+	}
+	n.fire(event.Event{Name: "one", Parm1: "p", Parm2: "\u00e9\"\n", Table: "u_plain", Instance: strings.Repeat("0", 32)})
+	check("fired")
+	n.insert(event.Table, "name", "one", "parm1", "inserted")
+	check("inserted")
+	n.fire(event.Event{Name: "one", At: n.now.Add(time.Hour)})
+	n.pass(2 * time.Hour)
+	if given == nil {
+		t.Fatal("the scheduled event is not handled")
+	}
+	check("scheduled")
+}
+
+func lawRemoved(t *testing.T, n *node) {
+	id := n.fire(event.Event{Name: "one", At: n.now.Add(time.Minute)})[0]
+	for _, r := range n.runs(id) {
+		if err := n.session().Delete(context.Background(), r.Table, r.ID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.pass(time.Hour)
+	want(t, "ran", n.take(), "")
 }
 
 func lawTransaction(t *testing.T, n *node) {

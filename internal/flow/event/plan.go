@@ -49,7 +49,7 @@ func (s *Service) plan(ctx context.Context, w *record.Writer, r *record.Record) 
 	if len(notes) > 0 {
 		r.Set("note", record.Text(strings.Join(notes, "; ")))
 	}
-	return s.queueUp(ctx, w, runs)
+	return s.queueUp(ctx, w, r, runs)
 }
 
 // runsFor makes a handler run for each handler of an event.
@@ -103,8 +103,8 @@ func (s *Service) newRun(kind string, t Target, e *record.Record) *record.Record
 // behind is when a run that stands behind others of its own transaction is looked at though nobody has woken it.
 const behind = 30 * time.Second
 
-// queueUp writes runs and their jobs.
-func (s *Service) queueUp(ctx context.Context, w *record.Writer, runs []*record.Record) error {
+// queueUp writes runs and their jobs. e is the event they are of when this transaction fires it, else nil.
+func (s *Service) queueUp(ctx context.Context, w *record.Writer, e *record.Record, runs []*record.Record) error {
 	if len(runs) == 0 {
 		return nil
 	}
@@ -125,6 +125,10 @@ func (s *Service) queueUp(ctx context.Context, w *record.Writer, runs []*record.
 	}
 	if err := s.insert(ctx, w, runs...); err != nil {
 		return err
+	}
+	if e != nil && len(runs) == 1 && runs[0].Get("place").Empty() && !jobs[0].At.After(w.Now()) {
+		stamp(e, w)
+		jobs[0].Args = told(runs[0], e)
 	}
 	return s.queue.Insert(ctx, w.Tx(), jobs...)
 }

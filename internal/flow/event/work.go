@@ -45,11 +45,14 @@ const claimed = 5 * time.Second
 
 // work does the job of a handler run.
 func (s *Service) work(ctx context.Context, job queue.Running) error {
-	var id string
-	if err := json.Unmarshal(job.Args, &id); err != nil {
+	id, row, e, err := s.hear(job)
+	if err != nil {
 		return queue.Cancel(fault.Wrap(fault.Internal, err, "the job of a handler run cannot be read"))
 	}
-	row, e, position, err := s.read(ctx, id)
+	position := 0
+	if row == nil {
+		row, e, position, err = s.read(ctx, id)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -376,7 +379,7 @@ func (s *Service) missing(ctx context.Context, w *record.Writer, e *record.Recor
 	if _, err := s.update(ctx, w, Table, e.ID(), "", setInt("handlers", len(have)+len(fresh))); err != nil {
 		return 0, err
 	}
-	return len(fresh), s.queueUp(ctx, w, fresh)
+	return len(fresh), s.queueUp(ctx, w, nil, fresh)
 }
 
 // String tells a run in a log.
