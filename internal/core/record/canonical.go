@@ -41,6 +41,9 @@ func (f *Field) Canonical(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
+	if f.Type == Duration {
+		return canonicalSpan(text)
+	}
 	out, err := canonical(f.Type.Stored(), text)
 	if err != nil {
 		return "", err

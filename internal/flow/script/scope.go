@@ -26,6 +26,7 @@ type Env struct {
 	DryRun   bool   // no call leaves the machine; the caller rolls back
 	Key      string // stem of idempotency keys, stable over retries; "" is none
 	Trace    string
+	Zone     string // IANA name of the zone that dates are shown in; "" is the user's
 	// Looks is called before a script reads or writes records, and Wrote after it wrote some. Either may be nil.
 	Looks func() error
 	Wrote func()

@@ -54,12 +54,12 @@ func (e *postgresEngine) insert(ctx context.Context, tx *sqlstore.Tx, jobs []Job
 	return e.insertInto(ctx, tx.PGX(), jobs)
 }
 
-func (e *postgresEngine) start(ctx context.Context) error {
+func (e *postgresEngine) start(ctx context.Context, only []string) error {
 	n, err := e.enter(ctx)
 	if err != nil {
 		return err
 	}
-	if err := e.startAs(ctx, n.id); err != nil {
+	if err := e.startAs(ctx, n.id, only); err != nil {
 		n.leave()
 		return err
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	// them. None is Default with defaultWorkers.
 	Queues  map[string]int
 	Timeout time.Duration // of one job; 0 is a minute. It stays well below the two minutes of rescue
+	// Unhurried are kinds of jobs that may take as long as they need. Nobody takes them from a node that lives.
+	Unhurried []string
 	Log     *slog.Logger  // nil is slog.Default()
 	// Clock is when jobs are due that name no time; nil is the machine's. One that is not the machine's wants Drain.
 	Clock func() time.Time
@@ -66,7 +68,7 @@ type Queue struct {
 type engine interface {
 	migrate(ctx context.Context) error
 	insert(ctx context.Context, tx *sqlstore.Tx, jobs []Job) error
-	start(ctx context.Context) error
+	start(ctx context.Context, only []string) error
 	stop(ctx context.Context) error
 	next(ctx context.Context, until time.Time) (*Running, error)
 	settle(ctx context.Context, job *Running, outcome error, now time.Time) error
@@ -143,14 +145,14 @@ func (q *Queue) dated(jobs []Job) []Job {
 	return out
 }
 
-// Start begins to work jobs, until Stop. ctx is only for starting.
-func (q *Queue) Start(ctx context.Context) error {
+// Start begins to work jobs, until Stop: those of the queues named, or of all. ctx is only for starting.
+func (q *Queue) Start(ctx context.Context, only ...string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.started {
 		return fault.New(fault.Internal, "the queue is started already")
 	}
-	if err := q.river.start(context.WithoutCancel(ctx)); err != nil {
+	if err := q.river.start(context.WithoutCancel(ctx), only); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the queue does not start: %v", err)
 	}
 	q.started = true

@@ -107,18 +107,38 @@ func (r *rivers[T]) insertInto(ctx context.Context, tx T, jobs []Job) error {
 	return err
 }
 
-// startAs begins to work under the name of a node.
-func (r *rivers[T]) startAs(ctx context.Context, id string) error {
+// worker has River's jobs done by the Workers of their kinds.
+type worker struct {
+	river.WorkerDefaults[envelope]
+	q *Queue
+}
+
+// Work makes worker a river.Worker.
+func (w *worker) Work(ctx context.Context, job *river.Job[envelope]) error {
+	return inRiver(w.q.work(ctx, running(job.JobRow, job.Args)))
+}
+
+// Timeout says how long a job may take: 0 is what the client says, less than that is for ever. River takes no job from
+// its node before that.
+func (w *worker) Timeout(job *river.Job[envelope]) time.Duration {
+	if slices.Contains(w.q.cfg.Unhurried, job.Args.Name) {
+		return -1
+	}
+	return 0
+}
+
+// startAs begins to work the queues named, or all, under the name of a node.
+func (r *rivers[T]) startAs(ctx context.Context, id string, only []string) error {
 	cfg := r.config()
 	cfg.ID = id
 	cfg.Workers = river.NewWorkers()
 	cfg.Queues = map[string]river.QueueConfig{}
 	for name, n := range r.q.cfg.Queues {
-		cfg.Queues[name] = river.QueueConfig{MaxWorkers: n}
+		if len(only) == 0 || slices.Contains(only, name) {
+			cfg.Queues[name] = river.QueueConfig{MaxWorkers: n}
+		}
 	}
-	river.AddWorker(cfg.Workers, river.WorkFunc(func(ctx context.Context, job *river.Job[envelope]) error {
-		return inRiver(r.q.work(ctx, running(job.JobRow, job.Args)))
-	}))
+	river.AddWorker(cfg.Workers, &worker{q: r.q})
 	worker, err := river.NewClient(r.driver, cfg)
 	if err != nil {
 		return err

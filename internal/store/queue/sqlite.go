@@ -53,7 +53,7 @@ func (e *sqliteEngine) insert(ctx context.Context, tx *sqlstore.Tx, jobs []Job) 
 }
 
 // start frees what a process left running that died: where nobody else works on the file, everything.
-func (e *sqliteEngine) start(ctx context.Context) error {
+func (e *sqliteEngine) start(ctx context.Context, only []string) error {
 	life, err := takeLock(e.path + "-queue")
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (e *sqliteEngine) start(ctx context.Context) error {
 		})
 	}
 	if err == nil {
-		err = e.startAs(ctx, record.NewID())
+		err = e.startAs(ctx, record.NewID(), only)
 	}
 	if err != nil {
 		e.life.release()

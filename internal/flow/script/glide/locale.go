@@ -27,7 +27,7 @@ func (l *lib) locale() *locale {
 	l.where = &locale{zone: time.UTC,
 		dateFormat: cmp.Or(u.field("date_format"), l.property("glide.sys.date_format"), "yyyy-MM-dd"),
 		timeFormat: cmp.Or(u.field("time_format"), l.property("glide.sys.time_format"), "HH:mm:ss")}
-	if zone, err := time.LoadLocation(cmp.Or(u.field("time_zone"), l.property("glide.sys.default.tz"))); err == nil {
+	if zone, err := time.LoadLocation(cmp.Or(l.s.Env().Zone, u.field("time_zone"), l.property("glide.sys.default.tz"))); err == nil {
 		l.where.zone = zone
 	}
 	return l.where
