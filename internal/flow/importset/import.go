@@ -36,6 +36,7 @@ type Request struct {
 	Source   Source
 	Maps     []transform.Def
 	Tables   []record.Table    // kept in a saved plan: tables to be made before it is applied; else not looked at
+	Absent   *AbsentTerms      // the source is a full set: what becomes of records that it does not hold; nil when it is not
 	Restart  bool              // begin anew even when an unfinished run could be resumed
 	Actor    record.Actor      // on whose behalf
 	Began    func(*Run)        // called once, when the run has its number and its record; may be nil
@@ -52,7 +53,11 @@ func (s *Service) Import(ctx context.Context, req Request) (*Run, error) {
 	}
 	req.Maps = maps
 	im := &importer{Service: s, req: req}
-	return im.run(ctx)
+	run, err := im.run(ctx)
+	if err != nil {
+		return run, err
+	}
+	return run, s.settleAbsent(ctx, run, req.Absent, req.Actor)
 }
 
 // order puts active maps in their order and finds their targets.
@@ -409,7 +414,7 @@ func (p *pass) fromSource(ctx context.Context, first *block, blocks *stream) err
 
 // differs says that the source is not the one that the run began with.
 func (p *pass) differs(how string) error {
-	return fault.New(fault.Conflict, "%s is not what run %d began to import: %s", p.im.req.Source.Name, p.im.run_.Number, how).
+	return fault.Wrap(fault.Conflict, changed{}, "%s is not what run %d began to import: %s", p.im.req.Source.Name, p.im.run_.Number, how).
 		WithHint("--restart imports it anew")
 }
 

@@ -6,6 +6,7 @@ package datasource
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"headrace/internal/connect/format"
@@ -32,7 +33,10 @@ type Config struct {
 }
 
 // Service reads from sources. It is safe for use by several goroutines.
-type Service struct{ Config }
+type Service struct {
+	Config
+	working sync.Map // ids of the sources that this process brings in
+}
 
 // New makes a Service over a DB that has the tables of this package.
 func New(cfg Config) *Service {
