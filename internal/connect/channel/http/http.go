@@ -63,6 +63,9 @@ type Response struct {
 	Body   []byte
 	URL    string // that answered: another than asked after redirects
 	Took   time.Duration
+	// Open says that nothing told where the body ends, neither a length nor chunks: it ended with the connection, and may
+	// have been cut there.
+	Open bool
 }
 
 // Config is what calls of one Client have in common.
@@ -149,7 +152,9 @@ func (c *Client) exchange(ctx context.Context, h hop, limits Timeouts, most int6
 	if err != nil {
 		return nil, w.failure(err)
 	}
-	return w.read(answer, most)
+	resp, err := w.read(answer, most)
+	resp.Open = c.through == nil && answer.ContentLength < 0 && len(answer.TransferEncoding) == 0 && answer.ProtoMajor == 1 && !answer.Uncompressed
+	return resp, err
 }
 
 func (c *Client) network(outside bool) nethttp.RoundTripper {
