@@ -36,7 +36,10 @@ func (s *Service) Apply(ctx context.Context, req ApplyRequest) (run *Run, err er
 	}
 	im := &importer{Service: s, plan: plan, req: Request{Maps: plan.head.Maps, Actor: req.Actor, Began: req.Began, Progress: req.Progress, Restart: req.Restart,
 		Source: Source{Name: plan.head.Source, Size: plan.head.Size, Options: plan.head.Options, planned: plan.head.Format}}}
-	return im.run(ctx)
+	if run, err = im.run(ctx); err != nil {
+		return run, err
+	}
+	return run, s.settleAbsent(ctx, run, plan.head.Absent, req.Actor)
 }
 
 // makeMissing makes the tables of a plan that are not there yet.

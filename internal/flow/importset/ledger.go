@@ -136,6 +136,7 @@ type Run struct {
 	Resumed int64         `json:"resumed_at_row,omitempty"` // rows that an earlier attempt had done
 	Undone  *UndoReport   `json:"undo,omitempty"`
 	Same    int64         `json:"same_as_run,omitempty"` // the run that had the same bytes and whose fates still hold
+	Absent  *AbsentReport `json:"absent,omitempty"`      // what became of the records that the source does not hold
 	record  *record.Record
 }
 
@@ -153,7 +154,7 @@ type MapRun struct {
 func runOf(r *record.Record) *Run {
 	run := &Run{Number: whole(r, "run"), State: State(r.Get("state").Text), Source: r.Get("source").Text,
 		Target: r.Get("target_table").Text, Ledger: ledgerOf(r), Took: time.Duration(whole(r, "millis")) * time.Millisecond,
-		Message: r.Get("message").Text, Format: r.Get("format").Text, record: r}
+		Message: r.Get("message").Text, Format: r.Get("format").Text, Absent: absentOf(r), record: r}
 	run.Started, _ = time.Parse(record.DateTimeLayout, r.Get("started").Text)
 	if text := r.Get("columns").Text; text != "" {
 		if json.Unmarshal([]byte(text), &run.Columns) != nil {

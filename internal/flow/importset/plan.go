@@ -42,13 +42,16 @@ type PlanReport struct {
 	Created map[string]int64 `json:"created,omitempty"` // referenced records that would be created, by table
 	Path    string           `json:"path,omitempty"`
 	Notes   []string         `json:"notes,omitempty"`
+	Absent  *AbsentReport    `json:"absent,omitempty"` // of a full set: the records that it does not hold
 }
 
 // mostChanges is how many changes a PlanReport shows.
 const mostChanges = 20
 
 // HasChanges reports whether applying the plan would write any record.
-func (r *PlanReport) HasChanges() bool { return r.Ledger.Inserted+r.Ledger.Updated > 0 }
+func (r *PlanReport) HasChanges() bool {
+	return r.Ledger.Inserted+r.Ledger.Updated > 0 || r.Absent != nil && r.Absent.Absent > 0 && r.Absent.Why == ""
+}
 
 // Plan runs an import against the target as it is, writes nothing to the store, and reports what would happen. With a
 // path it saves the plan there, for Apply: the file holds the rows too, so the source is not needed any more.
@@ -63,6 +66,11 @@ func (s *Service) Plan(ctx context.Context, req Request, path string) (*PlanRepo
 	pl.im = &importer{Service: s, req: req, run_: &Run{Source: req.Source.Name, State: Running}, began: time.Now(), planning: true}
 	pl.im.book = &book{im: pl.im}
 	pl.im.most.Store(blockRows)
+	if req.Absent != nil {
+		if pl.absent, err = s.planAbsence(pl.im.run_, *req.Absent, maps); err != nil {
+			return nil, err
+		}
+	}
 	if path == "" {
 		return pl.report, pl.run(ctx)
 	}
@@ -104,6 +112,7 @@ type planner struct {
 	keys    *keyLog
 	wouldBe wouldBe
 	groups  groups
+	absent  *absence // nil when nobody asks what is absent
 }
 
 func (pl *planner) run(ctx context.Context) error {
@@ -117,6 +126,10 @@ func (pl *planner) run(ctx context.Context) error {
 	pl.report.Groups = pl.groups.sorted()
 	if !pl.report.Ledger.Balances() {
 		return fault.New(fault.Internal, "the plan does not balance: %s", pl.report.Ledger)
+	}
+	if pl.absent != nil {
+		pl.report.Absent = pl.absent.report
+		return pl.absent.foresee(ctx, pl.report.Ledger)
 	}
 	return nil
 }
@@ -148,8 +161,14 @@ func (pl *planner) pass(ctx context.Context, k int) (err error) {
 	defer func() { err = errors.Join(err, pl.keys.close()) }()
 	p := pl.im.pass(k, m)
 	pl.watch(p, k)
+	seen, err := pl.absent.watch(p)
+	if err != nil {
+		return err
+	}
 	return p.between(ctx, func() error {
-		return p.flow(ctx, blocks.after(first), func(_ context.Context, b *matched) error { return pl.take(p, k, b) })
+		return p.flow(ctx, blocks.after(first), func(ctx context.Context, b *matched) error {
+			return firstOf(pl.take(p, k, b), seen(ctx, b))
+		})
 	})
 }
 
@@ -172,7 +191,7 @@ func (pl *planner) begin(ctx context.Context, k int, h *format.Header) (err erro
 		}
 	}
 	return pl.file.begin(planHead{Version: planVersion, Source: src.Name, Size: src.Size, Format: src.formatName(), Options: src.Options,
-		Columns: columns, Maps: pl.im.req.Maps, Tables: pl.im.req.Tables, Made: pl.im.db.Now().Format(time.RFC3339), ID: record.NewID()})
+		Columns: columns, Maps: pl.im.req.Maps, Tables: pl.im.req.Tables, Absent: pl.im.req.Absent, Made: pl.im.db.Now().Format(time.RFC3339), ID: record.NewID()})
 }
 
 // watch makes a pass see what the plan would have written so far.

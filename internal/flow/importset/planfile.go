@@ -32,6 +32,7 @@ type planHead struct {
 	Columns []string        `json:"columns"`
 	Maps    []transform.Def `json:"maps"`
 	Tables  []record.Table  `json:"tables,omitempty"` // made by Apply where they are missing
+	Absent  *AbsentTerms    `json:"absent,omitempty"` // dealt with by Apply when the rows are in
 }
 
 // planRow is what a plan says of one row. Cells are only on the first map's rows.

@@ -58,6 +58,7 @@ func setTable() record.Table {
 		field("message", "Message", record.String),
 		field("plan", "Plan", record.String),
 		field("undone", "Undone", record.JSON),
+		field("absent", "Absent records", record.JSON),
 		field("hash", "SHA-256 of the source", record.String),
 		field("basis", "What the fates rest on", record.String),
 		field("table_name", "Staging table", record.String), // of pushed rows

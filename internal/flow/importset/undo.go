@@ -362,12 +362,15 @@ func (u *undoer) carryOut(ctx context.Context, w *record.Writer, d *decided) err
 	if _, err := w.DeleteRows(ctx, d.table, d.remove); err != nil {
 		return err
 	}
+	made := w.With(w.Session().KeepSysFields()) // they were created when they were, by whom they were
 	for _, r := range d.revive {
 		values := []record.Assignment{{Field: record.SysID, Value: record.Text(r.id)}}
-		for field, v := range r.old {
-			values = append(values, record.Assignment{Field: field, Value: v})
+		for _, field := range d.table.Names() { // what it did not have, it is not to get by default
+			if field != record.SysID {
+				values = append(values, record.Assignment{Field: field, Value: r.old[field]})
+			}
 		}
-		if _, err := w.Insert(ctx, d.table, values); err != nil {
+		if _, err := made.Insert(ctx, d.table, values); err != nil {
 			return err
 		}
 	}
