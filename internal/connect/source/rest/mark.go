@@ -67,7 +67,10 @@ type mark struct {
 func (m mark) set() bool { return m.number != nil || !m.at.IsZero() }
 
 func (m mark) after(o mark) bool {
-	if m.number != nil && o.number != nil {
+	switch {
+	case !o.set():
+		return m.set()
+	case m.number != nil && o.number != nil:
 		return m.number.Cmp(o.number) > 0
 	}
 	return m.at.After(o.at)

@@ -30,7 +30,7 @@ type reading struct {
 
 var errEnough = errors.New("enough")
 
-// rows yields every row, or an error in the end.
+// rows yields every row, or an error in the end. When there are none, one without cells shows the header.
 func (r *reading) rows(yield func(*format.Row, error) bool) {
 	r.yield = yield
 	err := r.begin()
@@ -39,6 +39,11 @@ func (r *reading) rows(yield func(*format.Row, error) bool) {
 	}
 	if err == nil {
 		err = r.settle()
+	}
+	if err == nil && r.walk.read == 0 { // the header at least
+		r.row = format.Row{Header: r.cols.schema.Header(), Line: 1}
+		yield(&r.row, nil)
+		return
 	}
 	if err != nil && err != errEnough {
 		yield(nil, fault.During("read "+r.base.Host, err))

@@ -82,7 +82,9 @@ func take(ctx context.Context, s source.Rows, since string) taken {
 			out.err = err
 			break
 		}
-		out.header = row.Header.Columns
+		if out.header = row.Header.Columns; row.Cells == nil {
+			continue
+		}
 		var cells []string
 		for i := range row.Header.Columns {
 			switch {

@@ -29,6 +29,7 @@ type walker struct {
 	asked map[digest]bool
 	had   map[digest]bool // what was on pages
 	edge  line            // the last row, with the names of its columns
+	sewn  bool            // the page began with it
 	names []string
 	near  map[string]bool // keys on the page before
 	order order
@@ -101,14 +102,15 @@ func (w *walker) admit(p *page) error {
 	return nil
 }
 
+// seamed reports whether the next page begins with the last row so far. With a single one, that page would be the same.
 func (w *walker) seamed() bool {
-	return w.plan.pages.way == pagingOffset && w.plan.pages.seam && w.read > 0
+	return w.plan.pages.way == pagingOffset && w.plan.pages.seam && w.read > 1
 }
 
 // sew checks that a page begins with the last row of the one before. Where it does, no row that was there all the time
 // has moved from one page to another; where it does not, one may have been passed over.
 func (w *walker) sew(p *page) error {
-	if !w.seamed() {
+	if w.sewn = w.seamed(); !w.sewn {
 		return nil
 	}
 	if len(p.rows) == 0 || !w.same(p.rows[0], p.columns) {
@@ -243,11 +245,11 @@ func (w *walker) onward(p *page, all bool) (bool, error) {
 // ended reports whether a page was the last one by its rows.
 func (w *walker) ended(p *page) bool {
 	n := int64(len(p.rows))
-	if w.plan.pages.way == pagingOffset && w.plan.pages.seam && w.pages > 1 {
-		n++ // the row of the seam
-		return n <= 1 || w.plan.pages.short && n < w.plan.pages.size
+	asked := w.plan.pages.size
+	if w.sewn {
+		asked--
 	}
-	return n == 0 || w.plan.pages.short && n < w.plan.pages.size
+	return n == 0 || w.plan.pages.short && n < asked
 }
 
 // follow goes where a link leads: at the same host only, since the credentials go along.
