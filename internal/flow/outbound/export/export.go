@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"time"
 
-	channel "headrace/internal/connect/channel/http"
 	"headrace/internal/connect/format"
 	"headrace/internal/connect/source"
 	"headrace/internal/core/record"
@@ -28,16 +27,14 @@ import (
 type Config struct {
 	DB       *record.DB
 	Access   *access.Service   // finds the user that a set runs as
-	Outbound *outbound.Service // delivery policies, and what proves who we are over HTTP
+	Outbound *outbound.Service // has the delivery policies
 	Formats  []format.Format   // that can also write
-	// Open finds the place of an address, with the credential of that name. It serves all but HTTP.
+	// Open finds the place of a file. What it gives must be a source.Putter.
 	Open func(ctx context.Context, p Place) (source.Files, error)
 	// Spool is the folder that keeps the files; it is made when it is first needed.
 	Spool string
-	// Through replaces the network of deliveries by HTTP, for tests.
-	Through nethttp.RoundTripper
-	Log     *slog.Logger     // nil is slog.Default
-	Clock   func() time.Time // nil is time.Now
+	Log   *slog.Logger     // nil is slog.Default
+	Clock func() time.Time // nil is time.Now
 }
 
 // Place is where a file goes.
@@ -45,6 +42,7 @@ type Place struct {
 	URL        string // of the file itself
 	Credential string // name of the record that proves who asks; "" is nobody
 	Options    format.Options
+	Dress      func(*nethttp.Request) // is shown requests that go there by HTTP
 }
 
 // Service makes files and delivers them. It is safe for use by many goroutines, and several processes may share a store;
@@ -52,9 +50,7 @@ type Place struct {
 type Service struct {
 	cfg    Config
 	node   string
-	client *channel.Client
 	making chan struct{} // how many files are made at once
-	wake   chan struct{}
 }
 
 // atOnce bounds how many files are made at once: each holds a connection of the store for as long as it reads.
@@ -66,10 +62,7 @@ func New(cfg Config) *Service {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	s := &Service{cfg: cfg, making: make(chan struct{}, atOnce), wake: make(chan struct{}, 1)}
-	s.client = channel.New(channel.Config{Through: cfg.Through})
-	s.node = nodeOf(cfg.Spool)
-	return s
+	return &Service{cfg: cfg, node: nodeOf(cfg.Spool), making: make(chan struct{}, atOnce)}
 }
 
 // nodeOf names a spool for people: a run whose file is in another one is that one's to deliver.
@@ -84,12 +77,104 @@ func nodeOf(spool string) string {
 	return host + ":" + spool
 }
 
-// Close ends connections that wait for the next delivery.
-func (s *Service) Close() { s.client.Close() }
+// Request asks for a run.
+type Request struct {
+	Name  string       // of the export set, or its sys_id
+	Actor record.Actor // whose access rules hold where the set names nobody, unless he is trusted
+	Full  bool         // everything, also where the set is incremental
+	Key   string       // asking again with the key of a run that came to something gives that run; "" is none
+}
 
 // Run makes the file of an export set and delivers it, and gives the run. A file of the set that is still to be delivered
 // comes first: when it cannot be, the fault is of kind Conflict and nothing new is made. A delivery that failed and will
 // be tried again is no error, the run says so.
 func (s *Service) Run(ctx context.Context, name string, actor record.Actor) (*Run, error) {
 	return s.Start(ctx, Request{Name: name, Actor: actor})
+}
+
+// Start is Run with all that can be asked for.
+func (s *Service) Start(ctx context.Context, req Request) (*Run, error) {
+	def, err := s.find(ctx, req.Name)
+	if err != nil {
+		return nil, err
+	}
+	if !def.is("active") {
+		return nil, def.refused("it is not active")
+	}
+	held, err := s.hold(def.ID())
+	if err != nil {
+		return nil, err
+	}
+	if held == nil {
+		return nil, def.busy("a file of it is being made or delivered at this moment")
+	}
+	defer held.release()
+	j, err := s.clear(ctx, def)
+	if err == nil && j == nil && req.Key != "" {
+		j, err = s.asked(ctx, def, req.Key)
+	}
+	if err == nil && j == nil {
+		if j, err = s.begin(ctx, def, req); err == nil {
+			err = s.work(ctx, j)
+		}
+	}
+	if j == nil {
+		return nil, err
+	}
+	return s.finish(ctx, j, err)
+}
+
+// clear brings to an end what is left of earlier runs of a set. One whose file was still being made when its process
+// ended is the run that is asked for now.
+func (s *Service) clear(ctx context.Context, def *set) (*job, error) {
+	left, err := s.left(ctx, def.ID())
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range left {
+		if j.text("node") != s.node {
+			return nil, def.busy("run " + j.ID() + " of it is another machine's to deliver: " + j.text("node"))
+		}
+		j.def = def
+		resumed := j.state() == Making
+		if err := s.work(ctx, j); err != nil || resumed {
+			return j, err
+		}
+		if j.open() {
+			return nil, def.busy("run " + j.ID() + " of it is still to be delivered: " + j.text("error"))
+		}
+	}
+	return nil, nil
+}
+
+// asked finds the run that was made for a key; nil when there is none, or none that came to something.
+func (s *Service) asked(ctx context.Context, def *set, key string) (*job, error) {
+	found, err := s.runs(ctx, both(equal("export_set", def.ID()), equal("request_key", key), in("state", string(Done), string(Empty))), true, 1)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &job{Record: found[0], def: def}, nil
+}
+
+// work takes a run as far as it gets now: its file made, then one attempt to deliver it. What went wrong with either
+// stands in the run and is no error.
+func (s *Service) work(ctx context.Context, j *job) error {
+	if j.state() == Making {
+		if err := s.make(ctx, j); err != nil || !j.open() {
+			return err
+		}
+	}
+	return s.deliver(ctx, j)
+}
+
+// finish gives a run to whoever asked for it; one that came to nothing is an error too.
+func (s *Service) finish(ctx context.Context, j *job, err error) (*Run, error) {
+	run := runOf(j.Record)
+	switch {
+	case err != nil:
+		return &run, err
+	case j.cause != nil && (run.State == Failed || run.State == Dead):
+		return &run, j.cause
+	}
+	return &run, ctx.Err()
 }

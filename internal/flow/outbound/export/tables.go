@@ -57,7 +57,7 @@ func contentFields() []record.Field {
 		helped(text("query", "Query"), "an encoded query; empty: all records"),
 		helped(text("fields", "Fields"), "separated by commas, over references with dots; empty: sys_id and all that are not the system's"),
 		helped(text("order_by", "Order"), "fields separated by commas, with a - before those that descend; behind the order of the query, sys_id comes last"),
-		helped(link("run_as", "Run as", "sys_user"), "whose access rules hold; empty: the system's, who may read everything"),
+		helped(link("run_as", "Run as", "sys_user"), "whose access rules hold; empty: those of the user that a schedule runs as, else the system's, who may read everything"),
 		helped(flag("incremental", "Incremental", "false"), "only what changed since the last delivery, by sys_updated_on"),
 		helped(preset(text("overlap", "Overlap"), "5m"), "how far behind the last delivery an incremental one begins, a duration: for transactions that took long and clocks that differ"),
 		choice("on_zero_rows", "No records", "write", "Write a file without records", "skip", "Write nothing", "fail", "Fail"),
@@ -71,7 +71,7 @@ func formFields() []record.Field {
 		helped(typed("format_options", "Format options", record.JSON), "an object of texts, the options of the format: delimiter, bom, line_end, charset, style, path, sheet"),
 		choice("headers", "Headers", "names", "Names of fields", "labels", "Labels of fields", "none", "None"),
 		choice("display_values", "Display values", "false", "What is stored", "true", "What is shown", "all", "Both; what is shown as dv_field"),
-		helped(text("zone", "Time zone"), "of times that are shown and of those in file names, such as Europe/Vienna; empty: that of the user it runs as, else UTC"),
+		helped(text("zone", "Time zone"), "of times that are shown and of those in file names, such as Europe/Vienna; empty: UTC, and for what is shown that of the user it runs as"),
 		helped(flag("formula_guard", "Formula guard", "true"), "put ' before texts that a spreadsheet would run as a formula; of csv and xlsx"),
 		helped(flag("zipped", "Zipped", "false"), "pack the file with gzip; its name gets .gz"),
 	}
@@ -86,23 +86,23 @@ func placeFields() []record.Field {
 		choice("http_method", "HTTP method", "PUT", "PUT", "POST", "POST"),
 		helped(text("file_name", "File name"), "with ${name}, ${date}, ${time} and ${seq}, a number that grows with every file; empty: ${name}_${date}_${seq} and the suffix of the format"),
 		helped(flag("overwrite", "Overwrite", "false"), "replace a file of the same name; otherwise the next number is taken"),
-		choice("control_file", "Control file", "none", "None", "ok", "Lines, named like the file and .ok", "json", "JSON, named like the file and .json"),
+		choice("control_file", "Control file", "none", "None", "ok", "JSON with name, count, size and SHA-256, named like the file and .ok", "sha256", "A line for sha256sum, named like the file and .sha256"),
 		link("delivery_policy", "Delivery policy", outbound.PolicyTable),
 		helped(preset(integer("retention_days", "Kept, days"), "30"), "how long the bytes of a file are kept once nothing is left to do, for a replay"),
 	}
 }
 
 func runTable() record.Table {
-	return record.Table{Name: RunTable, Label: "Export run", Indexes: []record.Index{{Fields: []string{"export_set", "sequence"}, Unique: true}, {Fields: []string{"state", "next_try"}}},
+	return record.Table{Name: RunTable, Label: "Export run", Indexes: []record.Index{{Fields: []string{"export_set", "sequence"}, Unique: true}, {Fields: []string{"state", "next_try"}}, {Fields: []string{"request_key"}}},
 		Fields: []record.Field{
 			must(link("export_set", "Export set", SetTable)), {Name: "name", Label: "Name", Type: record.String, Display: true}, integer("sequence", "Sequence"),
 			choice("state", "State", string(Making), "Being made", string(Ready), "To be delivered", string(Sending), "Being delivered", string(Retry), "Waiting to be tried again",
 				string(Done), "Delivered", string(Empty), "No records, nothing written", string(Failed), "Not made", string(Dead), "Dead", string(Canceled), "Cancelled"),
-			text("asked_by", "Asked by"), text("place", "Place"), text("file_name", "File name"), integer("rows_written", "Rows"), integer("bytes", "Bytes"), text("sha256", "SHA-256"),
+			text("asked_by", "Asked by"), helped(link("run_as", "Run as", "sys_user"), "whose access rules hold; empty: the system's"), text("request_key", "Key of the request"), text("place", "Place"), text("file_name", "File name"), integer("rows_written", "Rows"), integer("bytes", "Bytes"), text("sha256", "SHA-256"),
 			text("since", "Since"), helped(text("high", "High"), "where the next incremental run begins, once this one is delivered"), flag("incremental", "Incremental", "false"),
-			integer("attempts", "Attempts"), integer("counted", "Attempts that count since the last replay"), helped(flag("unclear", "Unclear", "false"), "the last attempt may have left the file"),
-			moment("next_try", "Next try"), moment("expires", "Expires"), moment("made", "Made"), moment("completed", "Completed"), moment("keep_until", "Kept until"),
-			flag("bytes_kept", "Bytes kept", "false"), text("reason", "Reason"), text("error", "Error"), text("notes", "Notes"), helped(text("node", "Node"), "the machine and the folder that keep the file")}}
+			integer("attempts", "Attempts"), integer("counted", "Attempts that count since the last replay"), helped(flag("unclear", "Unclear", "false"), "an attempt may have left the file"),
+			flag("named", "Name taken", "false"), moment("next_try", "Next try"), moment("expires", "Expires"), moment("made", "Made"), moment("completed", "Completed"), moment("keep_until", "Kept until"),
+			flag("bytes_kept", "Bytes kept", "false"), text("reason", "Reason"), text("error", "Error"), helped(text("node", "Node"), "the machine and the folder that keep the file")}}
 }
 
 func attemptTable() record.Table {

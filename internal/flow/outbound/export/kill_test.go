@@ -1,0 +1,5 @@
+package export_test
+
+const dyingVariable = "HEADRACE_TEST_DIES"
+
+func die() {}
