@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,9 +24,11 @@ import (
 	"headrace/internal/flow/access/vault"
 	"headrace/internal/flow/event"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/project"
 	"headrace/internal/flow/rule"
+	"headrace/internal/flow/schedule"
 	"headrace/internal/flow/schedule/cleaner"
 	"headrace/internal/flow/script"
 	"headrace/internal/flow/script/glide"
@@ -44,20 +47,23 @@ type Config struct {
 type App struct {
 	DB       *record.DB
 	Imports  *importset.Service
+	Sources  *datasource.Service // brings data in from where it is
 	Access   *access.Service
 	Vault    *vault.Vault // opens secrets that records hold
 	Queue    *queue.Queue // jobs; worked by Serve
 	Events   *event.Service
 	Rules    *rule.Service
 	Outbound *outbound.Service // calls other systems
-	Project  *project.Service
-	scripts  *scripts
-	store    record.Store
-	scratch  string // folder that goes when the App is closed
+	// Schedules run imports, scripts and exports when they are due, while Serve runs.
+	Schedules *schedule.Service
+	Project   *project.Service
+	scripts   *scripts
+	store     record.Store
+	scratch   string // folder that goes when the App is closed
 }
 
-// databaseFile is the embedded store inside the data folder.
-const databaseFile = "headrace.db"
+// DatabaseFile is the embedded store inside the data folder.
+const DatabaseFile = "headrace.db"
 
 // handlers is how many jobs, other than deliveries, a server works at once.
 const handlers = 16
@@ -77,13 +83,14 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	jobs, err := queue.New(ctx, store, queue.Config{Clock: cfg.Outside.Clock,
-		Queues: map[string]int{queue.Default: handlers, event.JobQueue: handlers, outbound.Queue: outbound.Workers}})
+	queues := map[string]int{queue.Default: handlers, event.JobQueue: handlers, outbound.Queue: outbound.Workers}
+	maps.Copy(queues, schedule.Queues())
+	jobs, err := queue.New(ctx, store, queue.Config{Clock: cfg.Outside.Clock, Queues: queues, Unhurried: []string{schedule.Unhurried}})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	a := &App{DB: db, Vault: secrets, store: store}
-	f.use(a, secrets, jobs, cfg.Outside)
+	f.use(a, secrets, jobs, cfg)
 	a.Project = project.New(project.Config{DB: db, Open: secrets.Open, Check: a.checkScript, Getenv: cfg.Outside.Getenv, Editor: editorFiles()})
 	return a, nil
 }
@@ -91,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 // tables lists the tables of all parts.
 func tables() []record.Table {
 	return slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), script.Tables(), glide.Tables(), event.Tables(), rule.Tables(),
-		outbound.Tables(), project.Tables(), cleaner.Tables())
+		outbound.Tables(), datasource.Tables(), schedule.Tables(), project.Tables(), cleaner.Tables())
 }
 
 // checkScript tells whether a script of a project's file is one.
@@ -133,7 +140,7 @@ func openStore(ctx context.Context, cfg Config) (record.Store, error) {
 	if err := makeFolder(cfg.Data); err != nil {
 		return nil, err
 	}
-	return sqlstore.Open(ctx, sqlstore.Config{Path: filepath.Join(cfg.Data, databaseFile)})
+	return sqlstore.Open(ctx, sqlstore.Config{Path: filepath.Join(cfg.Data, DatabaseFile)})
 }
 
 func makeFolder(path string) error {

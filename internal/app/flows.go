@@ -11,9 +11,11 @@ import (
 	"headrace/internal/flow/attachment"
 	"headrace/internal/flow/event"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/outbound/snws"
 	"headrace/internal/flow/rule"
+	"headrace/internal/flow/schedule"
 	"headrace/internal/flow/script"
 	"headrace/internal/store/queue"
 )
@@ -30,30 +32,36 @@ type Outside struct {
 // flows are the parts in which what happens to a record leads to more: rules, events, scripts, calls. They are made before
 // the database, whose hooks they are, and completed when it is open.
 type flows struct {
-	access  *access.Service
-	events  *event.Service
-	rules   *rule.Service
-	scripts *scripts
+	access    *access.Service
+	events    *event.Service
+	rules     *rule.Service
+	schedules *schedule.Service
+	scripts   *scripts
 }
 
 func newFlows(out Outside) *flows {
 	who := access.New(nil)
-	return &flows{access: who, events: event.New(), rules: rule.New(), scripts: newScripts(who, out)}
+	return &flows{access: who, events: event.New(), rules: rule.New(), schedules: schedule.New(), scripts: newScripts(who, out)}
 }
 
 // hooks are in the order in which they see a write: what keeps configuration in order first, then rules.
 func (f *flows) hooks() []record.Hook {
-	return []record.Hook{f.rules.Keeper(), f.scripts.rules.Hook(), f.scripts.handlers.Hook(), f.events, f.rules, f.access}
+	return []record.Hook{f.rules.Keeper(), f.scripts.rules.Hook(), f.scripts.handlers.Hook(), f.scripts.jobs.Hook(), f.schedules, f.events, f.rules, f.access}
 }
 
 // use completes the parts.
-func (f *flows) use(a *App, secrets *vault.Vault, jobs *queue.Queue, out Outside) {
+func (f *flows) use(a *App, secrets *vault.Vault, jobs *queue.Queue, cfg Config) {
+	out := cfg.Outside
 	f.access.Use(a.DB)
 	f.events.Use(a.DB, jobs)
 	a.Access, a.Events, a.Rules, a.Queue, a.scripts = f.access, f.events, f.rules, jobs, f.scripts
 	a.Imports = importset.New(a.DB)
 	a.Outbound = outbound.New(outbound.Config{DB: a.DB, Vault: secrets, Queue: jobs, Imports: a.Imports, Formats: Formats(), Through: out.Through, Clock: out.Clock, Dice: out.Dice})
-	f.scripts.use(a.DB, f.access, secrets, out, f.events.Module(), snws.New(a.Outbound, attachment.New(a.DB)))
+	a.Sources = datasource.New(datasource.Config{DB: a.DB, Imports: a.Imports, Kinds: Sources(), Formats: Formats(), Reveal: secrets.Open, Grant: a.Outbound.Grant,
+		Spool: fetchedFolder(cfg), Clock: out.Clock, Through: out.Through})
+	f.scripts.use(a.DB, f.access, secrets, out, f.events.Module(), f.schedules.Module(), snws.New(a.Outbound, attachment.New(a.DB)))
 	f.rules.Use(rule.Config{DB: a.DB, Access: f.access, Events: f.events, Rules: f.scripts.rules, Handlers: f.scripts.handlers})
 	a.Imports.UseScripts(f.scripts.handlers)
+	a.Schedules = f.schedules
+	f.schedules.Use(schedule.Config{DB: a.DB, Queue: jobs, Scripts: f.scripts.jobs, Importer: importer{a.Sources}})
 }

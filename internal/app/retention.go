@@ -7,6 +7,7 @@ import (
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/rule"
+	"headrace/internal/flow/schedule"
 	"headrace/internal/flow/schedule/cleaner"
 	"headrace/internal/flow/script/glide"
 )
@@ -27,13 +28,14 @@ func retention() []cleaner.Rule {
 		{Table: outbound.DeliveryTable, Field: "completed", Conditions: "stateINdone,cancelled", Age: month},
 		{Table: outbound.LogTable, Field: "sys_created_on", Age: month},
 		{Table: importset.SetTable, Field: "completed", Conditions: "stateINdone,undone,cancelled,failed", Age: month},
+		{Table: schedule.HistoryTable, Field: "finished", Age: month},
 	}
 }
 
 // newCleaner makes the table cleaner over the tables of all parts.
 func (a *App) newCleaner() *cleaner.Service {
 	return cleaner.New(cleaner.Config{DB: a.DB,
-		Books: map[string][]cleaner.Child{event.Table: nil, event.RunTable: nil, rule.LogTable: nil, glide.LogTable: nil, outbound.LogTable: nil,
+		Books: map[string][]cleaner.Child{event.Table: nil, event.RunTable: nil, rule.LogTable: nil, glide.LogTable: nil, outbound.LogTable: nil, schedule.HistoryTable: nil,
 			outbound.DeliveryTable: {{Table: outbound.AttemptTable, Field: "delivery"}}},
 		Owners: map[string]cleaner.Owner{importset.SetTable: a.Imports.Forget}})
 }

@@ -13,30 +13,31 @@ import (
 	"headrace/internal/flow/script/glide"
 )
 
-// Scripts of rules run inside the transaction of a write, where others wait for them; those of handlers and jobs run by
-// themselves.
+// Scripts of rules run inside the transaction of a write, where others wait for them; those of handlers and of schedules
+// run by themselves, the latter often over whole tables.
 const (
 	ruleTime    = 5 * time.Second
 	handlerTime = 30 * time.Second
+	jobTime     = 15 * time.Minute
 )
 
-// scripts are the engines: one for scripts inside a write, one for all others.
+// scripts are the engines: one for scripts inside a write, one for those of schedules, one for all others.
 type scripts struct {
-	rules, handlers *script.Engine
-	library         *glide.Library
+	rules, handlers, jobs *script.Engine
+	library               *glide.Library
 }
 
 func newScripts(who *access.Service, out Outside) *scripts {
 	made := func(limit time.Duration) *script.Engine {
 		return script.New(script.Config{Access: who, Limits: script.Limits{Time: limit}, Clock: out.Clock, Log: out.Log})
 	}
-	return &scripts{rules: made(ruleTime), handlers: made(handlerTime)}
+	return &scripts{rules: made(ruleTime), handlers: made(handlerTime), jobs: made(jobTime)}
 }
 
 // use completes the engines with the database and what scripts may call.
 func (s *scripts) use(db *record.DB, who *access.Service, sealer glide.Sealer, out Outside, modules ...script.Module) {
 	s.library = glide.New(glide.Config{DB: db, Access: who, Sealer: sealer, Clock: out.Clock})
-	for _, e := range []*script.Engine{s.rules, s.handlers} {
+	for _, e := range []*script.Engine{s.rules, s.handlers, s.jobs} {
 		e.Use(db)
 		e.LogTo(s.library.Record)
 		e.Add(s.library)

@@ -155,7 +155,7 @@ type serving struct {
 func (s *serving) build() error {
 	deps := wire.Deps{DB: s.DB, Access: s.Access, Imports: s.Imports, Formats: Formats(), Log: s.cfg.Log, Base: s.cfg.Base}
 	var err error
-	s.own, err = v1.New(v1.Config{DB: s.DB, Imports: s.Imports, Work: s.work, Formats: Formats(), Plan: s.Plan, Trace: s.Trace, Caller: caller, Spool: s.cfg.Spool,
+	s.own, err = v1.New(v1.Config{DB: s.DB, Imports: s.Imports, Sources: s.Sources, Work: s.work, Formats: Formats(), Plan: s.Plan, Trace: s.Trace, Caller: caller, Spool: s.cfg.Spool,
 		MaxUpload: s.cfg.Limits.Body, Stopping: s.stopping, Log: deps.Logger()})
 	if err != nil {
 		return err
@@ -195,6 +195,7 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	tending.Go(func() { s.tend(ctx) })
 	tending.Go(func() { s.Imports.Work(ctx, s.loadFailed) })
 	tending.Go(func() { s.keepLog(ctx) })
+	tending.Go(func() { s.Schedules.Watch(ctx) })
 	ended := make(chan error, 1)
 	tending.Go(func() { ended <- s.http.Serve(listener) })
 	select {
@@ -209,6 +210,7 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 // stop ends streams and imports, lets the other requests end, and cuts off those that take too long.
 func (s *serving) stop(ctx context.Context) error {
 	close(s.stopping)
+	s.Schedules.Halt()
 	drain := s.cfg.Drain
 	if drain == 0 {
 		drain = drainFor

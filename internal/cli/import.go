@@ -33,10 +33,12 @@ func (c *console) importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import SRC",
 		Short: "Bring a source into a table: staged, mapped, accounted for row by row",
-		Long: `Reads SRC, a path or - for standard input, keeps every row in staging, takes it through the transform map and
-writes the target table. Without --map, columns go to the fields whose names say the same. The same import of the same
-bytes resumes its unfinished run.`,
+		Long: `Reads SRC, keeps every row in staging, takes it through the transform map and writes the target table. SRC is a path,
+- for standard input, an address (https:// sftp:// s3:// postgres:// mysql:// sqlserver:// sqlite:// rest+https://
+table+https://) or the name of a saved data source, which has its own maps. Without --map, columns go to the fields whose
+names say the same. The same import of the same bytes resumes its unfinished run.`,
 		Example: "  headrace import servers.csv --into cmdb_ci_server --coalesce serial_number\n" +
+			"  headrace import postgres://reader@db.example.com/assets --table servers --into cmdb_ci_server --coalesce serial_number\n" +
 			"  headrace import export.json --path /result --map servers.yaml -o json",
 		Args: exactly("SRC"),
 	}
@@ -53,7 +55,10 @@ bytes resumes its unfinished run.`,
 }
 
 func (c *console) runImport(ctx context.Context, a *app.App, name string, o *importOptions) error {
-	in, err := c.openInput(ctx, name, &o.source)
+	if !isPath(name) && !o.plan && o.maps.none() && o.source.none() && unpathed(name) != nil && saves(ctx, a, name) {
+		return c.runSource(ctx, a, name, o.restart)
+	}
+	in, err := c.openInput(ctx, a, name, &o.source)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (c *console) inspectCommand() *cobra.Command {
 	f.StringVar(&o.into, "into", "", "the `TABLE` that it is meant for: does the key match there, and how often?")
 	f.StringVar(&o.save, "save", "", "write a map to begin with to this YAML `FILE`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if o.into != "" {
+		if o.into != "" || len(args) > 0 && c.maySave(args[0]) {
 			return c.withApp(func(ctx context.Context, a *app.App, args []string) error { return c.inspect(ctx, a, args[0], o) })(cmd, args)
 		}
 		a, err := app.Scratch(cmd.Context()) // looking at a file leaves nothing behind
@@ -51,7 +51,7 @@ func (c *console) inspectCommand() *cobra.Command {
 }
 
 func (c *console) inspect(ctx context.Context, a *app.App, name string, o *inspectOptions) error {
-	in, err := c.openInput(ctx, name, &o.source)
+	in, err := c.openInput(ctx, a, name, &o.source)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,16 @@ type mapFlags struct {
 	coalesce                      []string
 }
 
-// choose settles the maps of an import.
+// none reports whether nothing is said of the maps.
+func (m *mapFlags) none() bool {
+	return m.into == "" && m.file == "" && m.onDuplicate == "" && m.mode == "" && !m.create && len(m.coalesce) == 0
+}
+
+// choose settles the maps of an import. A saved data source has its own.
 func (m *mapFlags) choose(ctx context.Context, c *console, a *app.App, in *input) (*importset.Mapping, error) {
+	if in.opened != nil && in.opened.Saved != "" && m.none() {
+		return &importset.Mapping{Maps: in.opened.Maps}, in.opened.Fault
+	}
 	choice := importset.Choice{Into: m.into, MapsFrom: m.file, Create: m.create, Coalesce: m.coalesce, OnDuplicate: m.onDuplicate, Mode: m.mode}
 	if m.file != "" {
 		var err error

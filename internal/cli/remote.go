@@ -24,6 +24,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/door/rest/v1"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/flow/transform"
 )
 
@@ -210,7 +211,10 @@ func (r *remote) send(ctx context.Context, path, name string, from io.Reader, pa
 
 // upload opens the source of a verb and sends it with what the flags say of it.
 func (c *console) upload(ctx context.Context, r *remote, path, name string, flags *sourceFlags, params url.Values, out any) error {
-	in, err := c.openInput(ctx, name, flags)
+	if !isPath(name) {
+		return c.fetchThere(ctx, r, path, name, flags, params, out)
+	}
+	in, err := c.openPath(ctx, name, flags.format, flags.given())
 	if err != nil {
 		return err
 	}
@@ -229,6 +233,39 @@ func (c *console) upload(ctx context.Context, r *remote, path, name string, flag
 		params.Set("options", string(text))
 	}
 	return r.send(ctx, path, filepath.Base(in.Name), from, params, out)
+}
+
+// fetchThere lets the server fetch a source: a saved data source of its own, or a public address.
+func (c *console) fetchThere(ctx context.Context, r *remote, path, name string, flags *sourceFlags, params url.Values, out any) error {
+	if flags.user != "" || flags.credential != "" || strings.Contains(name, "@") {
+		return fault.New(fault.Invalid, "credentials are not sent along with an address").WithHint("save a data source with its credential on the server, and name it")
+	}
+	params.Set("source", name)
+	params.Set("format", flags.format)
+	if given := flags.given(); len(given) > 0 {
+		text, err := marshal(given)
+		if err != nil {
+			return err
+		}
+		params.Set("options", string(text))
+	}
+	err := r.call(ctx, http.MethodPost, path+"?"+params.Encode(), nil, "", out)
+	if fault.KindOf(err) == fault.NotFound && err != nil && !datasource.IsAddress(name) {
+		return fault.Wrap(fault.NotFound, err, "%s does not exist here, and is no data source of the server", name).WithHint("%s", cmp.Or(fault.HintOf(err), "`headrace source list` shows them"))
+	}
+	return err
+}
+
+// remoteSource has a server bring in one of its data sources.
+func (c *console) remoteSource(ctx context.Context, r *remote, name string, restart bool) error {
+	var result v1.SourceResult
+	if err := r.post(ctx, "/data-sources/"+url.PathEscape(name)+"/imports", map[string]bool{"restart": restart}, &result); err != nil {
+		return err
+	}
+	for _, n := range result.Notes {
+		c.note("  %s", n)
+	}
+	return c.showResult(&result)
 }
 
 // params are the flags of a map as the server takes them.
@@ -253,6 +290,13 @@ func (m *mapFlags) params() (url.Values, error) {
 }
 
 func (c *console) remoteImport(ctx context.Context, r *remote, name string, o *importOptions) error {
+	if !isPath(name) && !datasource.IsAddress(name) && !o.plan && o.maps.none() && o.source.none() {
+		err := c.remoteSource(ctx, r, name, o.restart)
+		if fault.KindOf(err) == fault.NotFound && err != nil {
+			return fault.Wrap(fault.NotFound, err, "%s does not exist here, and is no data source of the server", name).WithHint("%s", fault.HintOf(err))
+		}
+		return err
+	}
 	params, err := o.maps.params()
 	if err != nil {
 		return err

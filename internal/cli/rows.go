@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -176,7 +177,10 @@ func (c *console) runResumeCommand() *cobra.Command {
 		if stored.Plan != "" {
 			return c.apply(ctx, a, importset.ApplyRequest{Path: stored.Plan, Actor: record.System})
 		}
-		in, err := c.openNamed(ctx, stored.Source, stored.Format, stored.Options)
+		if saved, err := a.Sources.Of(ctx, stored.Source); err != nil || saved != "" && unpathed(stored.Source) != nil {
+			return errors.Join(err, c.runSource(ctx, a, saved, false))
+		}
+		in, err := c.openAgain(ctx, a, stored)
 		if err != nil {
 			return err
 		}

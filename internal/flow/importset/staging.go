@@ -271,3 +271,15 @@ func parseRowKey(key string) (run, row int64, ok bool) {
 	}
 	return id >> rowBits, id & MaxRows, true
 }
+
+// AddColumns gives a staging table columns that it does not have yet, declaring the table where only its maps do.
+func (s *Service) AddColumns(ctx context.Context, name string, columns []string) error {
+	return s.db.As(record.System).Write(ctx, func(w *record.Writer) error {
+		st, err := s.stagingIn(ctx, w.Tx(), name)
+		if err != nil {
+			return err
+		}
+		st.place(columns)
+		return st.keep(ctx, s, w)
+	})
+}

@@ -2,14 +2,12 @@ package v1
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"headrace/internal/connect/format"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/importset"
@@ -22,6 +20,7 @@ func sourceParams() []record.Field {
 		oneOf(param("format", record.String, "The format; else it is found from the content."), "csv", "json", "xml", "xlsx"),
 		param("options", record.JSON, `Options of the format, as an object of texts: {"delimiter": ";"}.`),
 		param("name", record.String, "What the source is called, in the place of the file's name."),
+		param("source", record.String, "The name of a saved data source, or a public http(s) address, in the place of a file: the server fetches it."),
 	}
 }
 
@@ -62,11 +61,12 @@ func runAnswers() []outcome {
 
 // source opens the uploaded file of a call.
 func (c *call) source() (importset.Source, error) {
-	options := format.Options{}
-	if given := c.text("options"); given != "" {
-		if err := json.Unmarshal([]byte(given), &options); err != nil {
-			return importset.Source{}, fault.New(fault.Invalid, "parameter options is no object of texts").WithHint(`{"delimiter": ";"}`)
-		}
+	options, err := c.options()
+	if err != nil {
+		return importset.Source{}, err
+	}
+	if c.text("source") != "" {
+		return c.remote(options)
 	}
 	if name := c.text("name"); name != "" {
 		c.file.name = safeName(name)
@@ -120,6 +120,12 @@ func (c *call) actor() record.Actor {
 
 // mapping settles how the columns of a source become fields.
 func (c *call) mapping(src *importset.Source) (*importset.Mapping, error) {
+	if c.opened != nil && c.opened.Saved != "" && c.text("into") == "" && c.text("map") == "" {
+		if c.opened.Fault != nil {
+			return nil, c.opened.Fault
+		}
+		return &importset.Mapping{Maps: c.opened.Maps}, c.mayFill(targets(c.opened.Maps)...)
+	}
 	choice := importset.Choice{Into: c.text("into"), MapsFrom: "the map", Create: c.flag("create"), Coalesce: c.list("coalesce"),
 		OnDuplicate: c.text("on_duplicate"), Mode: c.text("mode")}
 	var err error
@@ -169,6 +175,9 @@ func (a *API) importFile(c *call) (*reply, error) {
 		}
 	}
 	file, actor, restart := c.file, c.actor(), c.flag("restart")
+	if c.opened != nil {
+		file = nil // nothing was sent
+	}
 	notes := newNotes(chosen.Notes)
 	return c.start(notes, file, func(ctx context.Context, began func(*importset.Run)) (*importset.Run, error) {
 		return a.Imports.Import(ctx, importset.Request{Source: src, Maps: chosen.Maps, Restart: restart, Actor: actor, Notes: notes.add, Began: began})
@@ -183,7 +192,8 @@ const slotWait = 10 * time.Second
 func (c *call) start(n *notes, file *upload, do importset.Work) (*reply, error) {
 	ctx, cancel := context.WithTimeout(c.Context(), slotWait)
 	defer cancel()
-	kept := make(chan struct{})
+	kept, opened := make(chan struct{}), c.opened
+	c.opened = nil // it is the import's now
 	job, err := c.api.Work.Start(ctx, func(ctx context.Context, began func(*importset.Run)) (*importset.Run, error) {
 		run, err := do(ctx, func(r *importset.Run) {
 			c.api.keep(ctx, file, r.Number)
@@ -193,9 +203,13 @@ func (c *call) start(n *notes, file *upload, do importset.Work) (*reply, error) 
 		if file != nil && !(file.kept && resumable(run)) {
 			file.remove()
 		}
+		if opened != nil {
+			_ = opened.Close() // what it left is swept up
+		}
 		return run, err
 	})
 	if err != nil {
+		c.opened = opened
 		return nil, err
 	}
 	c.file = nil // it is the import's now

@@ -17,6 +17,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/flow/outbound/trace"
 )
 
@@ -34,6 +35,7 @@ type Caller struct {
 type Config struct {
 	DB      *record.DB
 	Imports *importset.Service
+	Sources *datasource.Service
 	Work    *importset.Background
 	Formats []format.Format
 	// Plan plans an import and saves the plan; made is a table that is still to be made.
@@ -84,7 +86,7 @@ func New(cfg Config) (*API, error) {
 
 // operations lists every operation.
 func (a *API) operations() []*operation {
-	return slices.Concat(a.sourceOperations(), a.planOperations(), a.runOperations(), a.tableOperations(), a.traceOperations(), a.advisorOperations(), []*operation{{
+	return slices.Concat(a.sourceOperations(), a.dataSourceOperations(), a.planOperations(), a.runOperations(), a.tableOperations(), a.traceOperations(), a.advisorOperations(), []*operation{{
 		id: "describe", method: "GET", path: "/openapi.json", summary: "This description", public: true,
 		answers: []outcome{{status: 200, doc: "The OpenAPI description.", schema: mapOf(&schema{})}},
 		do:      func(*call) (*reply, error) { return &reply{body: json.RawMessage(a.doc)}, nil },
@@ -142,6 +144,7 @@ type call struct {
 	values map[string]string
 	body   map[string]any
 	file   *upload // nil without one
+	opened *datasource.Opened
 }
 
 func (c *call) text(name string) string { return c.values[name] }
@@ -173,6 +176,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, o *operation) {
 	out, err := a.answer(c, o)
 	if c.file != nil {
 		c.file.remove()
+	}
+	if c.opened != nil {
+		_ = c.opened.Close() // what it left is swept up
 	}
 	if err == nil {
 		err = a.write(w, r, out)

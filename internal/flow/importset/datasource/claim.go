@@ -2,6 +2,7 @@ package datasource
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -42,8 +43,11 @@ func (s *Service) claim(ctx context.Context, d *saved) (release func(), err erro
 	}, nil
 }
 
+// errBusy is the cause of the fault that somebody else is at a source.
+var errBusy = errors.New("is brought in at the moment")
+
 func busy(name string) error {
-	return fault.New(fault.Conflict, "data source %s is brought in at the moment", name).WithHint("wait for it: `headrace run list` shows how far it is")
+	return fault.Wrap(fault.Conflict, errBusy, "data source %s is brought in at the moment", name).WithHint("wait for it: `headrace run list` shows how far it is")
 }
 
 // take writes the claim, over one whose owner is dead.

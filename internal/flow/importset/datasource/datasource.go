@@ -65,6 +65,7 @@ type Request struct {
 	Name     string
 	Actor    record.Actor // on whose behalf
 	Restart  bool         // begin anew even when an unfinished run could be resumed
+	Accept   bool         // whatever differs from the contract is agreed on from now
 	Began    func(*importset.Run)
 	Progress func(*importset.Run)
 	Notes    func(note string)
@@ -80,11 +81,13 @@ const (
 
 // Result is what bringing in a saved source came to.
 type Result struct {
-	State   string           `json:"state"`
-	Message string           `json:"message,omitempty"`
-	Runs    []*importset.Run `json:"runs"`
-	Files   []FileResult     `json:"files,omitempty"`
-	Mark    string           `json:"mark,omitempty"` // where the next reading of rows goes on
+	State   string                  `json:"state"`
+	Message string                  `json:"message,omitempty"`
+	Runs    []*importset.Run        `json:"runs"`
+	Files   []FileResult            `json:"files,omitempty"`
+	Mark    string                  `json:"mark,omitempty"` // where the next reading of rows goes on
+	Drift   []Difference            `json:"drift,omitempty"`
+	Absent  *importset.AbsentReport `json:"absent,omitempty"` // of the last run: the records that it does not hold
 }
 
 // States of a file of a source.

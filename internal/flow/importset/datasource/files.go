@@ -38,6 +38,7 @@ func (j *job) files(ctx context.Context) (err error) {
 		return err
 	}
 	l := &line{job: j, place: place, controls: c, known: known, listed: listed}
+	j.whole = l.isWhole()
 	if err := l.pending(ctx); err != nil {
 		return err
 	}
@@ -223,6 +224,9 @@ func (l *line) deliver(ctx context.Context, d *delivery) error {
 	if err := p.counted(ctx, &src); err != nil {
 		return err
 	}
+	if aside, err := l.agreed(ctx, d, c, &src); err != nil || aside {
+		return err
+	}
 	d.state, d.sum, d.spool = FileFetched, c.sum, c.path
 	if err := l.keep(ctx, l.src.id, d); err != nil {
 		return err
@@ -250,6 +254,9 @@ func (l *line) over(ctx context.Context, d *delivery) (bool, error) {
 		return false, nil
 	}
 	l.result.Runs = append(l.result.Runs, run)
+	if err := l.absentAfter(ctx, run); err != nil {
+		return true, err
+	}
 	return true, l.finish(ctx, d, &copied{path: d.spool}, run)
 }
 
@@ -320,7 +327,7 @@ const errorSuffix = ".error.txt"
 func (l *line) failed(ctx context.Context, d *delivery, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	d.reason = cause.Error()
-	again := false
+	again := errors.As(cause, new(drifted)) // it waits where it is until somebody has looked
 	switch fault.KindOf(cause) {
 	case fault.Unavailable, fault.Canceled, fault.Internal, fault.Denied:
 		again = true

@@ -77,7 +77,9 @@ func (j *job) flow(ctx context.Context, place source.Rows) error {
 // live lets rows through as they come.
 func (j *job) live(ctx context.Context, place source.Rows) error {
 	t := &tide{place: place, since: j.src.since}
-	run, err := j.importing(ctx, j.src.live(t), nil)
+	src := j.src.live(t)
+	src.Live, j.whole = j.held(src.Live), true
+	run, err := j.importing(ctx, src, nil)
 	if err != nil || run == nil {
 		return err
 	}
@@ -153,7 +155,15 @@ func (j *job) gathered(ctx context.Context, place source.Rows) error {
 
 // pour imports gathered rows.
 func (j *job) pour(ctx context.Context, d *delivery, c *copied) error {
-	run, err := j.importing(ctx, j.src.collected(c), func(n int64) error {
+	src := j.src.collected(c)
+	came, err := observe(ctx, &src)
+	if err == nil {
+		j.whole, err = true, j.agree(ctx, came)
+	}
+	if err != nil {
+		return err
+	}
+	run, err := j.importing(ctx, src, func(n int64) error {
 		d.run = n
 		return j.keep(ctx, j.src.id, d)
 	})

@@ -18,6 +18,7 @@ type job struct {
 	src    *saved
 	maps   []transform.Def
 	result *Result
+	watch
 }
 
 // Run brings in a saved source: what is new of it goes through every active map of its staging table. What was cut off
@@ -34,7 +35,7 @@ func (s *Service) Run(ctx context.Context, req Request) (*Result, error) {
 	if j.src, err = s.compile(ctx, r); err == nil {
 		err = j.claimed(ctx)
 	}
-	if err != nil {
+	if err = j.ended(ctx, r, err); err != nil {
 		j.result.State, j.result.Message = StateFailed, err.Error()
 	}
 	return j.result, err
@@ -47,6 +48,7 @@ func (j *job) claimed(ctx context.Context) error {
 		return err
 	}
 	defer release()
+	j.ours = true
 	if j.maps, err = j.mapsOf(ctx, j.src); err != nil {
 		return err
 	}
@@ -81,13 +83,27 @@ func (s *Service) mapsOf(ctx context.Context, d *saved) ([]transform.Def, error)
 	return st.Maps, nil
 }
 
+// Targets names the tables that the maps of a saved source fill.
+func (s *Service) Targets(ctx context.Context, name string) ([]string, error) {
+	r, err := s.find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	maps, err := s.mapsOf(ctx, &saved{record: r, name: name, staging: r.Get("import_set_table_name").Text})
+	var out []string
+	for _, m := range maps {
+		out = append(out, m.TargetTable)
+	}
+	return out, err
+}
+
 // importing brings one source in, whole. known is told the number of the run before its first row is written.
 func (j *job) importing(ctx context.Context, src importset.Source, known func(run int64) error) (*importset.Run, error) {
 	src.Supersede = true
 	var unkept error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	run, err := j.Imports.Import(ctx, importset.Request{Source: src, Maps: j.maps, Restart: j.req.Restart, Actor: importset.Importer(j.req.Actor),
+	run, err := j.Imports.Import(ctx, importset.Request{Source: src, Maps: j.maps, Absent: j.absentTerms(), Restart: j.req.Restart, Actor: importset.Importer(j.req.Actor),
 		Progress: j.req.Progress, Notes: j.req.Notes, Began: func(r *importset.Run) {
 			if known != nil {
 				if unkept = known(r.Number); unkept != nil {
@@ -104,7 +120,10 @@ func (j *job) importing(ctx context.Context, src importset.Source, known func(ru
 	if unkept != nil {
 		err = unkept
 	}
-	return run, err
+	if err != nil {
+		return run, err
+	}
+	return run, j.settleContract(ctx, run)
 }
 
 // done says what the runs came to.

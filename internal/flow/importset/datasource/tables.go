@@ -106,6 +106,7 @@ func policyFields() []record.Field {
 		helped(text("absent_where", "Records of this source"), "an encoded query: the part of the target that the source answers for"),
 		helped(preset(typed("absent_percent", "Most absent, percent", record.Integer), "10"), "beyond it nothing is done and somebody is told"),
 		helped(preset(typed("absent_rows", "Most absent, records", record.Integer), "1000"), "beyond it nothing is done and somebody is told"),
+		helped(flag("absent_rejected", "Absent records in spite of rejected rows", "false"), "rows without a key that can be read are taken for rows of other records"),
 		helped(text("expect_every", "Expected every"), "a duration such as 24h: later is late"),
 		typed("expect_rows_min", "Rows expected at least", record.Integer),
 		helped(typed("expect_rows_change", "Rows may change by, percent", record.Integer), "against the median of the last runs"),
@@ -120,21 +121,6 @@ func fileTable() record.Table {
 		text("sha256", "SHA-256"), text("state", "State"), text("reason", "Reason"), typed("run", "Run", record.Integer), text("mark", "Mark"),
 		helped(text("spool", "Spool"), "the copy that is imported"), typed("at", "At", record.DateTime)},
 		Indexes: []record.Index{{Fields: []string{"source", "path"}}, {Fields: []string{"source", "sha256"}}}}
-}
-
-func healthTable() record.Table {
-	return record.Table{Name: HealthTable, Label: "Health of a data source", Fields: []record.Field{
-		must(record.Field{Name: "source", Label: "Data source", Type: record.Reference, Reference: SourceTable, Unique: true}),
-		choice("state", "State", "healthy", "Healthy", "failing", "Failing", "late", "Late", "quiet", "Quiet", "drift", "Drift"),
-		typed("last_success", "Last success", record.DateTime), typed("last_attempt", "Last attempt", record.DateTime),
-		typed("failures", "Failures in a row", record.Integer), text("message", "Message")}}
-}
-
-func alertTable() record.Table {
-	return record.Table{Name: AlertTable, Label: "Alert of a data source", Fields: []record.Field{
-		must(record.Field{Name: "source", Label: "Data source", Type: record.Reference, Reference: SourceTable}),
-		text("kind", "Kind"), text("message", "Message"), typed("run", "Run", record.Integer), typed("at", "At", record.DateTime)},
-		Indexes: []record.Index{{Fields: []string{"source"}}}}
 }
 
 func claimTable() record.Table {
