@@ -92,14 +92,15 @@ func readCounter(row []Value) *counter {
 	return c
 }
 
-func isNumbered(t *Table) bool {
+// Numbered reports whether records of the table are given a number that counts.
+func (t *Table) Numbered() bool {
 	f := t.Field(numberField)
 	return f != nil && f.Type == String && !t.Bare && t.catalog != nil
 }
 
 // numberRecord gives a new record its number, if it has none and should.
 func (w *Writer) numberRecord(ctx context.Context, r *Record) error {
-	if !isNumbered(r.Table) || !r.Get(numberField).Empty() {
+	if !r.Table.Numbered() || !r.Get(numberField).Empty() {
 		return nil
 	}
 	t := r.Table
@@ -116,7 +117,7 @@ func (w *Writer) numberRecord(ctx context.Context, r *Record) error {
 // numberRows gives the rows of a block that have no number one each, taking as many as are needed at once.
 func (w *Writer) numberRows(ctx context.Context, t *Table, rows *Rows) (*Rows, error) {
 	shared := slices.ContainsFunc(rows.Shared, func(a Assignment) bool { return a.Field == numberField })
-	if !isNumbered(t) || shared {
+	if !t.Numbered() || shared {
 		return rows, nil
 	}
 	at := slices.Index(rows.Fields, numberField)

@@ -70,6 +70,9 @@ type Store interface {
 	Close() error
 }
 
+// SideBySide is a store that may have several write transactions open at once.
+type SideBySide interface{ SideBySide() bool }
+
 // Durability says what a commit survives.
 type Durability uint8
 

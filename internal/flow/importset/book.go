@@ -206,7 +206,7 @@ func (p *pass) commit(ctx context.Context, m *matched) error {
 	p.w.careful = false
 	top, of, err := p.attempt(ctx, m)
 	if errors.Is(err, errSpoiled) {
-		*p.w.fence = fence
+		p.w.fence.mine, p.w.fence.others = fence.mine, fence.others
 		p.w.careful = true
 		p.w.x.m.Forget()
 		top, of, err = p.attempt(ctx, &before)
@@ -214,10 +214,15 @@ func (p *pass) commit(ctx context.Context, m *matched) error {
 	if err != nil {
 		return err
 	}
-	p.im.run_.Ledger, p.im.run_.Maps[p.k].Ledger = top, of
-	p.im.pace(time.Since(began))
-	p.im.progress()
+	p.committed(top, of, time.Since(began))
 	return p.halted
+}
+
+// committed takes over what a committed block has made of the ledgers.
+func (p *pass) committed(top, of Ledger, took time.Duration) {
+	p.im.run_.Ledger, p.im.run_.Maps[p.k].Ledger = top, of
+	p.im.pace(took)
+	p.im.progress()
 }
 
 // attempt is one transaction of commit. It gives the ledgers as they are then.
@@ -254,8 +259,22 @@ func (p *pass) attempt(ctx context.Context, m *matched) (top, of Ledger, err err
 
 // settle writes the fates of a block to staging and gives the ledgers as they will be.
 func (p *pass) settle(ctx context.Context, rw *record.Writer, m *matched) (top, of Ledger, err error) {
-	run := p.im.run_
-	top, of = run.Ledger, run.Maps[p.k].Ledger
+	number := p.im.run_.Number
+	top, of = p.count(m)
+	if m.old == nil {
+		err = p.w.stage(ctx, rw.Tx(), number, m)
+	} else {
+		err = p.w.restage(ctx, rw.Tx(), number, m)
+	}
+	if err == nil && len(p.im.req.Maps) > 1 {
+		err = p.w.keepOutcomes(ctx, rw.Tx(), p.im.db.Catalog().Table(OutcomeTable), number, p.k, m)
+	}
+	return top, of, err
+}
+
+// count gives the ledgers as they will be with a block.
+func (p *pass) count(m *matched) (top, of Ledger) {
+	top, of = p.im.run_.Ledger, p.im.run_.Maps[p.k].Ledger
 	for i := range m.out {
 		of.Read++
 		of.count(m.out[i].fate)
@@ -266,15 +285,7 @@ func (p *pass) settle(ctx context.Context, rw *record.Writer, m *matched) (top, 
 			top.move(m.old[i].fate, strongest)
 		}
 	}
-	if m.old == nil {
-		err = p.w.stage(ctx, rw.Tx(), run.Number, m)
-	} else {
-		err = p.w.restage(ctx, rw.Tx(), run.Number, m)
-	}
-	if err == nil && len(p.im.req.Maps) > 1 {
-		err = p.w.keepOutcomes(ctx, rw.Tx(), p.im.db.Catalog().Table(OutcomeTable), run.Number, p.k, m)
-	}
-	return top, of, err
+	return top, of
 }
 
 // advance writes how far the run is once the block is in.

@@ -352,7 +352,7 @@ type pass struct {
 	k      int
 	x      *matcher
 	w      *writer
-	recent *block    // the block handed to the writer last; it may not be committed yet
+	recent []*block  // the blocks handed to the writer last; they may not be committed yet
 	digest uint64    // of the rows of earlier attempts, as they are read again
 	passed int64     // how many those are so far
 	before []outcome // memory for the outcomes of a block as they were matched
@@ -389,9 +389,9 @@ func (im *importer) pass(k int, m *transform.Map) *pass {
 
 // earlier reads a row of the run again: from the block just handed on, or from staging.
 func (p *pass) earlier(ctx context.Context, row int64) ([]record.Value, int64, error) {
-	if p.recent != nil {
-		if at := p.recent.find(row); at >= 0 {
-			return p.recent.cells[at], p.recent.lines[at], nil
+	for _, b := range p.recent {
+		if at := b.find(row); at >= 0 {
+			return b.cells[at], b.lines[at], nil
 		}
 	}
 	for staged, err := range p.im.staged(ctx, p.im.run_.Number, row, row+1, nil) {
@@ -444,27 +444,32 @@ func (p *pass) flow(ctx context.Context, source func(context.Context, func(*bloc
 		matching = firstOf(failed, err)
 	}()
 	var writing error
+	l := line{pass: p, commit: commit}
 	for m := range ready {
-		if writing = commit(ctx, m); writing != nil {
+		if writing = l.put(ctx, m); writing != nil {
 			break
 		}
 	}
+	if writing == nil {
+		writing = l.wait()
+	}
 	cancel()
+	writing = firstOf(writing, l.wait())
 	<-done
 	return firstOf(writing, matching)
 }
 
-// hand gives a block to the writer, who has written the one before by the time it takes it.
+// hand gives a block to the writer. By the time it takes it, all blocks are written but the last inHand-2 before it.
 func (p *pass) hand(ctx context.Context, ready chan<- *matched, m *matched) error {
 	select {
 	case ready <- m:
-		if p.recent != nil {
+		if p.recent = append(p.recent, m.block); len(p.recent) == inHand {
 			select {
-			case p.im.used <- p.recent:
+			case p.im.used <- p.recent[0]:
 			default:
 			}
+			p.recent = append(p.recent[:0], p.recent[1:]...)
 		}
-		p.recent = m.block
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

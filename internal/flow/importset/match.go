@@ -43,6 +43,7 @@ type matched struct {
 	created    []transform.Created
 	looked     int64          // where the fence of the target stood before the look-ups
 	settled    bool           // nothing is to be written but the staging rows
+	sure       bool           // nothing that may be in the target has a say in it
 	staged     []record.Value // the staging rows but for their fates; nil when they are yet to be laid out
 	memory     *memory        // what this lies in; nil when it is not to be used again
 }
@@ -75,7 +76,7 @@ type matcher struct {
 
 	waiting map[string]int32 // memory that one round leaves to the next
 	wants   []wanted
-	memory  [2]memory
+	memory  [inHand]memory
 	turn    int
 }
 
@@ -174,8 +175,11 @@ func (x *matcher) lookUp(ctx context.Context, tx record.Tx, b *block, rows []int
 	return r, x.find(ctx, tx, r)
 }
 
-// round readies a round. What is made of a whole block lies in one of two pieces of memory in turn: while one block is
-// matched, the one before it is being written, and the one before that is done with.
+// inHand is how many blocks there are at most that are matched and not yet done with: one that is matched now, and two
+// that are being written.
+const inHand = 3
+
+// round readies a round. What is made of a whole block lies in pieces of memory that take turns.
 func (x *matcher) round(b *block, rows []int) *round {
 	clear(x.waiting)
 	r := &round{matched: &matched{block: b, rows: rows}, groups: map[string]*record.Keys{}, waiting: x.waiting, wants: x.wants[:0]}
@@ -184,7 +188,7 @@ func (x *matcher) round(b *block, rows []int) *round {
 		r.out, r.values = make([]outcome, b.len()), make([]record.Value, need)
 		return r
 	}
-	x.turn ^= 1
+	x.turn = (x.turn + 1) % inHand
 	r.memory = &x.memory[x.turn]
 	r.memory.take(b.len(), need)
 	r.out, r.values = r.memory.out, r.memory.values
@@ -400,6 +404,7 @@ func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
 	} else {
 		r.looked = at
 	}
+	r.sure = r.alone && len(r.groups) == 0
 	masks := make([]string, 0, len(r.groups))
 	for mask := range r.groups {
 		masks = append(masks, mask)

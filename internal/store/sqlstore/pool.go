@@ -25,3 +25,9 @@ func (s *Store) Pool() Pool {
 	}
 	return Pool{}
 }
+
+// SideBySide makes Store a record.SideBySide: PostgreSQL is.
+func (s *Store) SideBySide() bool {
+	_, ok := s.b.(*postgresStore)
+	return ok
+}
