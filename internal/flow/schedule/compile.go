@@ -88,15 +88,24 @@ func (s *Service) zone(ctx context.Context, tx record.Tx, r *record.Record) (*ti
 
 // value reads a field of the record whose other field has a value; "" when there is none.
 func (s *Service) value(ctx context.Context, tx record.Tx, table, field, value, wanted string) (string, error) {
+	found, err := s.first(ctx, tx, table, field, value)
+	if err != nil || found == nil {
+		return "", err
+	}
+	return found.Get(wanted).Text, nil
+}
+
+// first reads the record whose field has a value, the oldest of several; nil when there is none, or no such table.
+func (s *Service) first(ctx context.Context, tx record.Tx, table, field, value string) (*record.Record, error) {
 	t := s.table(table)
 	if t == nil || value == "" {
-		return "", nil
+		return nil, nil
 	}
 	found, err := all(ctx, tx, &record.Query{Table: t, Where: equal(field, value), OrderBy: []query.Order{{Field: record.SysCreatedOn}, {Field: record.SysID}}, Limit: 1})
 	if err != nil || len(found) == 0 {
-		return "", err
+		return nil, err
 	}
-	return found[0].Get(wanted).Text, nil
+	return found[0], nil
 }
 
 func equal(field string, values ...string) query.Node {

@@ -11,6 +11,7 @@ import (
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
+	"headrace/internal/flow/access"
 	"headrace/internal/flow/script"
 	"headrace/internal/store/queue"
 )
@@ -131,29 +132,32 @@ func (s *Service) do(ctx context.Context, a *attempt, scope *script.Scope) (Outc
 
 // actor finds who a run is made as: the user of run_as, else the system; with mode strict a scheduled import is the
 // guest's, as on the platform.
-func (s *Service) actor(ctx context.Context, c *Schedule) (record.Actor, error) {
+func (s *Service) actor(ctx context.Context, c *Schedule) (who record.Actor, err error) {
 	id := c.record.Get("run_as").Text
-	if id == "" && c.Table == ImportTable {
-		var err error
-		err = s.cfg.DB.Store().Read(ctx, func(tx record.Tx) error {
-			id, err = s.value(ctx, tx, "sys_user", "user_name", "guest", record.SysID)
-			return err
-		})
-		if err != nil {
-			return record.Actor{}, err
-		}
-		if id == "" {
-			return record.Actor{ID: "guest", Name: "guest", Trusted: true}, nil
-		}
-	}
-	if id == "" || id == record.System.ID {
+	if id == record.System.ID || id == "" && c.Table != ImportTable {
 		return record.System, nil
 	}
-	who, err := s.cfg.Access.Holder(ctx, id)
-	if err != nil {
-		return record.Actor{}, fault.During("run as "+id, err)
-	}
-	return record.Actor{ID: id, Name: who.UserName, Trusted: true}, nil
+	err = s.cfg.DB.Store().Read(ctx, func(tx record.Tx) error {
+		field, value := record.SysID, id
+		if id == "" {
+			field, value = "user_name", "guest"
+		}
+		found, err := s.first(ctx, tx, access.UserTable, field, value)
+		switch {
+		case err != nil:
+			return err
+		case found == nil && id == "":
+			who = record.Actor{ID: "guest", Name: "guest", Trusted: true}
+		case found == nil:
+			return fault.New(fault.NotFound, "the user that the schedule runs as is not there any more").WithHint("give the schedule another run_as")
+		case found.Get("active").Text == "false":
+			return fault.New(fault.Denied, "the user %s, that the schedule runs as, is not active", found.Get("user_name").Text).WithHint("give the schedule another run_as")
+		default:
+			who = record.Actor{ID: found.ID(), Name: found.Get("user_name").Text, Trusted: true}
+		}
+		return nil
+	})
+	return who, err
 }
 
 // finish writes what a run has come to, begins what follows it and wakes what waits for it, in one transaction.

@@ -13,7 +13,6 @@ import (
 	_ "time/tzdata" // zones, where the machine has none
 
 	"headrace/internal/core/record"
-	"headrace/internal/flow/access"
 	"headrace/internal/flow/script"
 	"headrace/internal/store/queue"
 )
@@ -45,11 +44,10 @@ type Exporter interface {
 type Config struct {
 	DB       *record.DB
 	Queue    *queue.Queue
-	Access   *access.Service // knows who runs are made as
-	Scripts  *script.Engine  // runs conditions, jobs, scripts before and after
-	Importer Importer        // nil refuses scheduled imports when they run
-	Exporter Exporter        // nil refuses scheduled exports when they run
-	Log      *slog.Logger    // nil is slog.Default()
+	Scripts  *script.Engine // runs conditions, jobs, scripts before and after
+	Importer Importer       // nil refuses scheduled imports when they run
+	Exporter Exporter       // nil refuses scheduled exports when they run
+	Log      *slog.Logger   // nil is slog.Default()
 }
 
 // Service is the schedules of a database. It is made before the database is opened, whose hook it is, and completed by

@@ -55,34 +55,3 @@ func (s *Service) FireOverdue(ctx context.Context) (int, error) {
 	}
 	return len(late), err
 }
-
-// keepHistory is how long lines of history are kept.
-const keepHistory = 30 * 24 * time.Hour
-
-// Sweep removes old lines of history.
-func (s *Service) Sweep(ctx context.Context) error {
-	old := textOf(s.cfg.DB.Now().Add(-keepHistory))
-	for {
-		n := 0
-		err := s.session().Write(ctx, func(w *record.Writer) error {
-			t := s.table(HistoryTable)
-			where := &query.And{Parts: []query.Node{&query.Term{Field: record.SysCreatedOn, Op: query.Less, Values: []string{old}},
-				equal("state", string(Done), string(Failed), string(Skipped), string(Cancelled))}}
-			found, err := all(ctx, w.Tx(), &record.Query{Table: t, Where: where, Limit: sweptAtOnce})
-			if n = len(found); err != nil || n == 0 {
-				return err
-			}
-			var ids []record.Value
-			for _, r := range found {
-				ids = append(ids, record.Text(r.ID()))
-			}
-			_, err = w.Tx().Delete(ctx, t, ids)
-			return err
-		})
-		if err != nil || n < sweptAtOnce {
-			return err
-		}
-	}
-}
-
-const sweptAtOnce = 1000
