@@ -149,3 +149,12 @@ func (p *Proxy) shut() {
 		c.Close()
 	}
 }
+
+// Break breaks the connections that there are now, in both directions at once.
+func (p *Proxy) Break() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.Close()
+	}
+}
