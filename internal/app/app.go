@@ -26,6 +26,7 @@ import (
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/flow/outbound"
+	"headrace/internal/flow/outbound/export"
 	"headrace/internal/flow/project"
 	"headrace/internal/flow/rule"
 	"headrace/internal/flow/schedule"
@@ -54,6 +55,7 @@ type App struct {
 	Events   *event.Service
 	Rules    *rule.Service
 	Outbound *outbound.Service // calls other systems
+	Exports  *export.Service   // leaves files for others
 	// Schedules run imports, scripts and exports when they are due, while Serve runs.
 	Schedules *schedule.Service
 	Project   *project.Service
@@ -98,7 +100,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 // tables lists the tables of all parts.
 func tables() []record.Table {
 	return slices.Concat(importset.Tables(), access.Tables(), table.Tables(), v1.Tables(), script.Tables(), glide.Tables(), event.Tables(), rule.Tables(),
-		outbound.Tables(), datasource.Tables(), schedule.Tables(), project.Tables(), cleaner.Tables())
+		outbound.Tables(), export.Tables(), datasource.Tables(), schedule.Tables(), project.Tables(), cleaner.Tables())
 }
 
 // checkScript tells whether a script of a project's file is one.

@@ -195,6 +195,7 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	tending.Go(func() { s.tend(ctx) })
 	tending.Go(func() { s.Imports.Work(ctx, s.loadFailed) })
 	tending.Go(func() { s.keepLog(ctx) })
+	tending.Go(func() { s.Exports.Work(ctx, s.exportFailed) })
 	tending.Go(func() { s.Schedules.Watch(ctx) })
 	ended := make(chan error, 1)
 	tending.Go(func() { ended <- s.http.Serve(listener) })
@@ -244,6 +245,11 @@ func (s *serving) loadFailed(run int64, err error) {
 	log.Warn("pushed rows are not transformed", "run", run, "error", err)
 }
 
+// exportFailed logs that exported files could not be taken further; what becomes of one stands in its run.
+func (s *serving) exportFailed(err error) {
+	s.own.Log.Warn("exported files", "error", err)
+}
+
 // keepLog writes what scripts log while the server runs.
 func (s *serving) keepLog(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -260,7 +266,8 @@ func (s *serving) tend(ctx context.Context) {
 	clean := s.newCleaner()
 	for {
 		_, old := clean.Sweep(ctx)
-		if err := errors.Join(s.own.Sweep(ctx), attachment.Sweep(ctx, s.DB), old); err != nil && ctx.Err() == nil {
+		_, sent := s.Exports.Sweep(ctx)
+		if err := errors.Join(s.own.Sweep(ctx), attachment.Sweep(ctx, s.DB), old, sent); err != nil && ctx.Err() == nil {
 			s.own.Log.WarnContext(ctx, "sweeping up", "error", err)
 		}
 		select {

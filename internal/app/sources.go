@@ -19,14 +19,14 @@ func Sources() []source.Kind {
 	return append([]source.Kind{file.Kind(), httpfile.Kind(), sftp.Kind(), s3.Kind(), rest.Kind(Formats()...), rest.Table(Formats()...)}, sqldb.Kinds()...)
 }
 
-// fetchedFolder is where files are kept while they are imported: in the data folder. With a database there is none, and
-// each node keeps its own.
-func fetchedFolder(cfg Config) string {
+// ownFolder is where files are kept between their coming and their going: in the data folder. With a database there is
+// none, and each node keeps its own.
+func ownFolder(cfg Config, name string) string {
 	if cfg.Data != "" {
-		return filepath.Join(cfg.Data, "fetched")
+		return filepath.Join(cfg.Data, name)
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
-		return filepath.Join(cache, "headrace", "fetched")
+		return filepath.Join(cache, "headrace", name)
 	}
-	return filepath.Join(os.TempDir(), "headrace-fetched-"+strconv.Itoa(os.Getuid()))
+	return filepath.Join(os.TempDir(), "headrace-"+name+"-"+strconv.Itoa(os.Getuid()))
 }

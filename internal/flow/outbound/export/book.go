@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -80,7 +81,7 @@ func (s *Service) begin(ctx context.Context, def *set, req Request) (*job, error
 		if as == "" && !req.Actor.Trusted {
 			as = req.Actor.ID
 		}
-		values := map[string]string{"export_set": def.ID(), "run_as": as, "request_key": req.Key, "name": def.name, "sequence": strconv.Itoa(number + 1), "state": string(Making), "asked_by": req.Actor.Name,
+		values := map[string]string{"export_set": def.ID(), "run_as": as, "request_key": req.Key, "name": def.name, "sequence": strconv.Itoa(number + 1), "state": string(Making), "asked_by": cmp.Or(req.Actor.Name, record.System.Name),
 			"attempts": "0", "counted": "0", "node": s.node, "unclear": "false", "named": "false", "bytes_kept": "false", "incremental": strconv.FormatBool(def.is("incremental"))}
 		if def.is("incremental") && !req.Full {
 			if values["since"], err = s.last(ctx, w.Tx(), "high", both(equal("export_set", def.ID()), equal("state", string(Done)))); err != nil {
