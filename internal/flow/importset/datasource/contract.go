@@ -114,8 +114,7 @@ func (d Difference) String() string {
 // compare holds what came against the contract. Order and case of columns do not matter, nor does a column without any
 // values.
 func (c *contract) compare(came *observed) []Difference {
-	var fresh, gone []Difference
-	var changed []Difference
+	var fresh, gone, changed []Difference
 	names := transform.ColumnNames(came.columns)
 	at := make(map[string]int, len(names))
 	for i, n := range names {
@@ -160,14 +159,25 @@ func renamed(gone, fresh []Difference) {
 		names = append(names, f.Column)
 	}
 	for i := range gone {
-		near := record.Nearest(gone[i].Column, names)
-		at := slices.Index(names, near)
-		if near == "" || gone[i].Was != "" && fresh[at].column.Type != "" && gone[i].Was != fresh[at].column.Type {
+		at := alike(gone[i].Column, names)
+		if at < 0 || gone[i].Was != "" && fresh[at].column.Type != "" && gone[i].Was != fresh[at].column.Type {
 			continue
 		}
-		gone[i].Hint = fmt.Sprintf("renamed? %q is new and looks like it", near)
+		gone[i].Hint = fmt.Sprintf("renamed? %q is new and looks like it", names[at])
 		fresh[at].Hint = fmt.Sprintf("renamed? %q is missing", gone[i].Column)
 	}
+}
+
+// alike finds the name that is nearest, or that the other is a part of; -1 when none is.
+func alike(name string, names []string) int {
+	plain := transform.ColumnName(name)
+	near := record.Nearest(name, names)
+	for i, n := range names {
+		if other := transform.ColumnName(n); n == near || strings.Contains(other, plain) || strings.Contains(plain, other) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (c *contract) names() []string {
@@ -237,6 +247,10 @@ func (drifted) Error() string { return "nothing was written" }
 // so. Without a contract, what came becomes one when it is imported.
 func (j *job) agree(ctx context.Context, came *observed) error {
 	c, base, err := j.agreedOn(ctx, j.src)
+	if j.learnt != "" && err == nil { // by a file before this one
+		c = &contract{}
+		err = json.Unmarshal([]byte(j.learnt), c)
+	}
 	if err != nil || len(came.columns) == 0 { // nothing at all came: that is the business of on_zero_rows
 		return err
 	}

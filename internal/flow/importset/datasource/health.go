@@ -78,9 +78,9 @@ const (
 )
 
 // account writes how the source is after an attempt, raises the alerts that hold and resolves those that are over.
-// Attempts that somebody else's work or a stop kept from ending say nothing.
+// Attempts that were stopped say nothing.
 func (j *job) account(ctx context.Context, failure error) error {
-	if k := fault.KindOf(failure); failure != nil && (k == fault.Canceled || k == fault.Conflict && errors.Is(failure, errBusy)) {
+	if k := fault.KindOf(failure); failure != nil && k == fault.Canceled {
 		return nil
 	}
 	return j.DB.As(record.System).Write(context.WithoutCancel(ctx), func(w *record.Writer) error {
@@ -119,28 +119,40 @@ func (j *job) alerts(h *record.Record, failure error) []Alert {
 	if failure != nil {
 		out = append(out, Alert{Kind: AlertFailed, Message: failure.Error(), Hint: fault.HintOf(failure), Run: j.lastRun()})
 	}
-	for n, d := range j.result.Drift {
-		if n == mostDriftAlerts {
-			out = append(out, Alert{Kind: AlertDrift, Subject: "more", Message: fmt.Sprintf("and %d more differences", len(j.result.Drift)-n), Run: j.lastRun()})
-			break
-		}
-		out = append(out, Alert{Kind: AlertDrift, Subject: d.Kind + " " + d.Column, Message: d.String(), Hint: d.Hint, Run: j.lastRun()})
-	}
+	out = append(out, j.driftAlerts()...)
 	if failure == nil && j.brought() {
 		out = append(out, j.countAlerts(h)...)
 	}
-	for _, run := range j.result.Runs {
-		if a := run.Absent; a != nil && a.State == importset.AbsentRefused {
-			out = append(out, Alert{Kind: AlertAbsent, Message: a.Why, Hint: fmt.Sprintf("headrace run absent %d --allow does it this once", run.Number), Run: run.Number})
-		}
-	}
-	if j.doubt != "" {
+	switch a := j.result.Absent; {
+	case a != nil && a.State == importset.AbsentRefused:
+		out = append(out, Alert{Kind: AlertAbsent, Message: a.Why, Hint: fmt.Sprintf("headrace run absent %d --allow does it this once", j.lastRun()), Run: j.lastRun()})
+	case j.doubt != "":
 		out = append(out, Alert{Kind: AlertAbsent, Message: j.doubt, Run: j.lastRun()})
 	}
 	return out
 }
 
 const mostDriftAlerts = 50
+
+// driftAlerts gives one alert for each difference, whatever number of files has it.
+func (j *job) driftAlerts() []Alert {
+	var out []Alert
+	known := map[string]bool{}
+	for n, d := range j.result.Drift {
+		a := Alert{Kind: AlertDrift, Subject: d.Kind + " " + d.Column, Message: d.String(), Hint: d.Hint, Run: j.lastRun()}
+		if len(out) == mostDriftAlerts {
+			a = Alert{Kind: AlertDrift, Subject: "more", Message: fmt.Sprintf("and %d more differences", len(j.result.Drift)-n), Run: j.lastRun()}
+		}
+		if !known[a.key()] {
+			known[a.key()] = true
+			out = append(out, a)
+		}
+		if len(out) > mostDriftAlerts {
+			break
+		}
+	}
+	return out
+}
 
 // countAlerts holds the rows that were read against what is expected.
 func (j *job) countAlerts(h *record.Record) []Alert {
