@@ -36,9 +36,11 @@ func TestTheLawsOfFiles(t *testing.T) {
 
 func write(t testing.TB, path string, b []byte) {
 	t.Helper()
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err == nil {
-		err = os.WriteFile(path, b, 0o600)
+	err := os.WriteFile(path, b, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
+			err = os.WriteFile(path, b, 0o600)
+		}
 	}
 	if err != nil {
 		t.Fatal(err)

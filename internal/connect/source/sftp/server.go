@@ -168,21 +168,25 @@ func (s *server) try(ctx context.Context, hostKeys []string) (*shownKey, *sessio
 		_ = conn.Close()
 		return shown, nil, s.fault(ctx, shown, err)
 	}
+	out.who = s.name
 	return shown, out, nil
 }
 
 func (s *server) config(hostKeys []string, check ssh.HostKeyCallback) *ssh.ClientConfig {
+	good, bad := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	if hostKeys == nil { // the kind first whose fingerprint other programs show first
+		hostKeys = slices.Concat(kinds[0], good.HostKeys)
+		if s.old {
+			hostKeys = slices.Concat(hostKeys, bad.HostKeys)
+		}
+	}
 	out := &ssh.ClientConfig{User: s.user, Auth: s.methods, HostKeyCallback: check, HostKeyAlgorithms: hostKeys, ClientVersion: "SSH-2.0-headrace"}
 	if !s.old {
 		return out
 	}
-	good, bad := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
 	out.KeyExchanges = slices.Concat(good.KeyExchanges, bad.KeyExchanges)
 	out.Ciphers = slices.Concat(good.Ciphers, bad.Ciphers)
 	out.MACs = slices.Concat(good.MACs, bad.MACs)
-	if hostKeys == nil {
-		out.HostKeyAlgorithms = slices.Concat(good.HostKeys, bad.HostKeys)
-	}
 	return out
 }
 
@@ -245,10 +249,11 @@ func (s *server) proof() string {
 	return "the password or key of " + s.user
 }
 
-// refused reports whether a server let nobody in. The library has no type for it.
+// refused reports whether a server let nobody in. The library has no type for it; type 51 is the refusal of a dialogue
+// that was not begun.
 func refused(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "unable to authenticate") || strings.Contains(text, "authentication failures")
+	return strings.Contains(text, "unexpected message type 51") || strings.Contains(text, "unable to authenticate") || strings.Contains(text, "authentication failures")
 }
 
 // stranger is the fault of a server whose key nobody approved.

@@ -19,8 +19,11 @@ type session struct {
 	*sftp.Client
 	conn *heard
 	ssh  *ssh.Client
+	who  string        // for people
 	over chan struct{} // closed when the connection has ended
 	work sync.WaitGroup
+	// broken says that it is of no use any more, which is known to those who used it before the end of it is.
+	broken atomic.Bool
 }
 
 // heard counts what comes from the other side.
@@ -99,7 +102,7 @@ func (s *session) ended() bool {
 	case <-s.over:
 		return true
 	default:
-		return false
+		return s.broken.Load()
 	}
 }
 

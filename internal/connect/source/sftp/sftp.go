@@ -105,7 +105,11 @@ func (p *place) use(ctx context.Context) (*session, func(), error) {
 	}
 	s := p.open
 	stop := context.AfterFunc(ctx, s.breakOff)
-	return s, func() { stop() }, nil
+	return s, func() {
+		if !stop() {
+			s.broken.Store(true)
+		}
+	}, nil
 }
 
 // List makes place a source.Files.
@@ -120,7 +124,7 @@ func (p *place) List(ctx context.Context) ([]source.File, error) {
 		file := at.Path(at.Name)
 		st, err := s.Stat(file)
 		if err != nil {
-			return nil, p.fault(ctx, file, err)
+			return nil, s.fault(ctx, file, err)
 		}
 		if !st.IsDir() {
 			return []source.File{listed(file, st)}, nil
@@ -137,7 +141,7 @@ func (p *place) list(ctx context.Context, s *session, at source.Place) ([]source
 	}
 	entries, err := s.ReadDirContext(ctx, folder)
 	if err != nil {
-		return nil, p.fault(ctx, folder, err)
+		return nil, s.fault(ctx, folder, err)
 	}
 	var out []source.File
 	for _, st := range entries {
@@ -151,7 +155,7 @@ func (p *place) list(ctx context.Context, s *session, at source.Place) ([]source
 				continue // a link to nowhere
 			}
 			if err != nil {
-				return nil, p.fault(ctx, file, err)
+				return nil, s.fault(ctx, file, err)
 			}
 		}
 		if st.Mode().IsRegular() {
@@ -178,13 +182,13 @@ func (p *place) Open(ctx context.Context, f source.File, from int64) (io.ReadClo
 	file, err := s.Open(f.Path)
 	if err != nil {
 		defer done()
-		return nil, p.fault(ctx, f.Path, err)
+		return nil, s.fault(ctx, f.Path, err)
 	}
 	r := &reader{Reader: bufio.NewReaderSize(file, outstanding), file: file, done: done}
 	still := func() error {
 		st, err := file.Stat()
 		if err != nil {
-			return p.fault(ctx, f.Path, err)
+			return s.fault(ctx, f.Path, err)
 		}
 		return f.As(listed(f.Path, st))
 	}
@@ -195,7 +199,7 @@ func (p *place) Open(ctx context.Context, f source.File, from int64) (io.ReadClo
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	return source.Exactly(r, f, from, still, func(err error) error { return p.fault(ctx, f.Path, err) }), nil
+	return source.Exactly(r, f, from, still, func(err error) error { return s.fault(ctx, f.Path, err) }), nil
 }
 
 // reader reads a file, with many requests on their way at a time.
@@ -229,7 +233,7 @@ func (p *place) Move(ctx context.Context, f source.File, to string) error {
 	case errors.Is(err, fs.ErrNotExist) && missing == nil && f.As(listed(f.Path, there)) == nil:
 		return nil
 	case err != nil:
-		return p.fault(ctx, f.Path, err)
+		return s.fault(ctx, f.Path, err)
 	case missing == nil:
 		return source.Exists(to)
 	}
@@ -237,9 +241,9 @@ func (p *place) Move(ctx context.Context, f source.File, to string) error {
 		return err
 	}
 	if err := s.MkdirAll(path.Dir(to)); err != nil {
-		return p.fault(ctx, path.Dir(to), err)
+		return s.fault(ctx, path.Dir(to), err)
 	}
-	return p.fault(ctx, to, s.Rename(f.Path, to))
+	return s.fault(ctx, to, s.Rename(f.Path, to))
 }
 
 // Put makes place a source.Putter. What cannot be taken away any more after a broken connection has a name that marks it
@@ -255,7 +259,7 @@ func (p *place) Put(ctx context.Context, to string, r io.Reader, replace bool) e
 		return source.Exists(to)
 	}
 	if err := s.MkdirAll(path.Dir(to)); err != nil {
-		return p.fault(ctx, path.Dir(to), err)
+		return s.fault(ctx, path.Dir(to), err)
 	}
 	aside := source.Aside(to)
 	err = s.write(aside, source.NewFeed(ctx, r))
@@ -264,7 +268,7 @@ func (p *place) Put(ctx context.Context, to string, r io.Reader, replace bool) e
 	}
 	if err != nil {
 		_ = s.Remove(aside) // it may be gone, or out of reach
-		return p.fault(ctx, to, err)
+		return s.fault(ctx, to, err)
 	}
 	return nil
 }
@@ -311,13 +315,14 @@ func (s *session) name(at, to string, replace bool) error {
 }
 
 // fault says what is wrong with a path; faults stay as they are, and no error none.
-func (p *place) fault(ctx context.Context, at string, err error) error {
+func (s *session) fault(ctx context.Context, at string, err error) error {
 	var known *fault.Error
-	at = p.to.name + ": " + at
+	at = s.who + ": " + at
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
+		s.broken.Store(true)
 		return fault.Wrap(fault.Canceled, ctx.Err(), "%s: given up", at)
 	case errors.As(err, &known):
 		return err
@@ -327,6 +332,10 @@ func (p *place) fault(ctx context.Context, at string, err error) error {
 		return fault.Wrap(fault.Denied, err, "%s is not allowed", at).WithHint("the operator of the server must give this user the right")
 	case errors.Is(err, fs.ErrExist):
 		return source.Exists(at)
+	}
+	var answer *sftp.StatusError
+	if !errors.As(err, &answer) {
+		s.broken.Store(true)
 	}
 	return fault.Wrap(fault.Unavailable, err, "%s: the server or the connection failed", at).WithHint("try again; if it stays so, ask the operator of the server")
 }

@@ -18,6 +18,7 @@ type Proxy struct {
 	most   int64 // of them; negative is without bound
 	reset  bool  // a broken connection ends with a reset
 	conns  map[net.Conn]bool
+	taken  int
 	closed bool
 	all    sync.WaitGroup
 }
@@ -64,6 +65,9 @@ func (p *Proxy) serve(l net.Listener) {
 		if err != nil {
 			continue
 		}
+		p.mu.Lock()
+		p.taken++
+		p.mu.Unlock()
 		p.all.Add(1)
 		go p.pass(c)
 	}
@@ -157,4 +161,11 @@ func (p *Proxy) Break() {
 	for c := range p.conns {
 		c.Close()
 	}
+}
+
+// Accepted is how many connections there were.
+func (p *Proxy) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
 }

@@ -122,8 +122,8 @@ func run(t testing.TB, path, config string) (said string) {
 			}()
 			t.Cleanup(func() {
 				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+				_ = cmd.Wait() // killed; this ends the reading too, for which those whom it serves would have to end first
 				<-drained
-				_ = cmd.Wait() // killed
 			})
 			return ""
 		}
