@@ -27,6 +27,7 @@ func (s *Service) open(ctx context.Context, a *attempt) (*script.Scope, error) {
 	}
 	scope.Set("current", scope.Record(a.record.Clone(), script.RecordOptions{Old: a.record}).Object())
 	scope.Set("resumed", a.resumed)
+	scope.Set("run_key", a.line.ID())
 	return scope, nil
 }
 
