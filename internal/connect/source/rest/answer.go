@@ -28,6 +28,7 @@ type answer struct {
 	header http.Header
 	body   []byte
 	open   bool                // nothing says where the body ends: it may have been cut
+	none   bool                // the status says that there is no body
 	mask   func(string) string // takes credentials out of a text
 	held   map[string]map[string]record.Value
 }
@@ -115,8 +116,9 @@ func (l line) cell(columns []string, name string) record.Value {
 // read takes the rows at a path out of an answer; the path is found when it is "".
 func (a *answer) read(path string) (*page, error) {
 	p := &page{answer: a, found: path}
-	if len(bytes.TrimSpace(a.body)) == 0 && (a.plan.format.Info().Name != "json" || path == "/") && !a.open {
-		return p, nil // CSV without a header, or no lines: no rows
+	lines := path == "/" && a.plan.format.Info().Name == "json" && len(bytes.TrimSpace(a.body)) == 0 && !a.open
+	if a.none || lines { // no lines are no rows; of other formats, an answer without bytes is an error
+		return p, nil
 	}
 	o := format.Options{}
 	for name, value := range a.plan.reading {

@@ -66,9 +66,9 @@ func (t *trouble) Unwrap() error { return t.err }
 
 // ask sends a request until there is an answer that use takes, or no hope. What use refuses as passing is asked again.
 func (s *service) ask(ctx context.Context, r *request, use func(*answer) error) error {
-	renewed := false
+	renewed, renew := false, false
 	for attempt := 1; ; {
-		a, err := s.once(ctx, r, renewed)
+		a, err := s.once(ctx, r, renew)
 		if err == nil {
 			err = use(a)
 		}
@@ -77,7 +77,7 @@ func (s *service) ask(ctx context.Context, r *request, use func(*answer) error) 
 			return err
 		}
 		if t.expired && s.at.Grant != nil && !renewed {
-			renewed = true
+			renewed, renew = true, true
 			continue
 		}
 		pause, again := s.again(r, t, attempt)
@@ -87,7 +87,7 @@ func (s *service) ask(ctx context.Context, r *request, use func(*answer) error) 
 		if err := s.sleep(ctx, pause); err != nil {
 			return err
 		}
-		attempt++
+		attempt, renew = attempt+1, false
 	}
 }
 
@@ -121,7 +121,7 @@ func (s *service) once(ctx context.Context, r *request, again bool) (*answer, er
 	if err != nil {
 		return nil, s.failed(ctx, r, err)
 	}
-	a := &answer{ctx: ctx, plan: s.plan, url: r.url, shown: r.shown, header: resp.Header, body: resp.Body, open: resp.Open,
+	a := &answer{ctx: ctx, plan: s.plan, url: r.url, shown: r.shown, header: resp.Header, body: resp.Body, open: resp.Open, none: resp.Status == http.StatusNoContent,
 		mask: func(text string) string { return s.masked(text, proven) }}
 	if at, err := url.Parse(resp.URL); err == nil && resp.URL != proven.URL.String() {
 		a.url = at

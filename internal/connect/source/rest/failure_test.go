@@ -139,7 +139,10 @@ func TestATokenThatExpiresInMidRunIsRenewedOnce(t *testing.T) {
 			left--
 			s.ServeHTTP(w, r)
 		})
-		u, _ := url.Parse("rest+" + at + "/things")
+		u, err := url.Parse("rest+" + at + "/things")
+		if err != nil {
+			t.Fatal(err)
+		}
 		rows, err := new(naps).parts().Kind().Rows(source.Address{URL: u, Inside: true, Options: with(sized("keyset", 4), flat(c.o)...), Grant: func(r *http.Request, again bool) error {
 			if again {
 				renewals++
@@ -154,6 +157,38 @@ func TestATokenThatExpiresInMidRunIsRenewedOnce(t *testing.T) {
 		got := take(t.Context(), rows, "")
 		if c.denied && (fault.KindOf(got.err) != fault.Denied || renewals != 1) || !c.denied && (got.err != nil || len(got.rows) != 20 || renewals < 2) {
 			t.Errorf("%s: %d rows, %d renewals, %v", c.name, len(got.rows), renewals, got.err)
+		}
+	}
+}
+
+func TestARetryDoesNotRenewTheTokenOnceMore(t *testing.T) {
+	a := answers{says(401, ""), says(503, ""), says(503, ""), says(200, good)}
+	renewals := 0
+	u, err := url.Parse("rest+" + serve(t, a.ServeHTTP))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := new(naps).parts().Kind().Rows(source.Address{URL: u, Inside: true, Grant: func(_ *http.Request, again bool) error {
+		if again {
+			renewals++
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := take(t.Context(), rows, ""); got.err != nil || renewals != 1 {
+		t.Errorf("%d renewals, %v", renewals, got.err)
+	}
+}
+
+func TestAnEmptyAnswerIsNoListUnlessItsStatusSaysSo(t *testing.T) {
+	for _, name := range []string{"json", "csv", "xml"} {
+		if got := pull(t, serve(t, says(200, "")), format.Options{"format": name}); fault.KindOf(got.err) != fault.Unavailable {
+			t.Errorf("%s: %v", name, got.err)
+		}
+		if got := pull(t, serve(t, says(204, "")), format.Options{"format": name}); got.err != nil || len(got.rows) != 0 {
+			t.Errorf("%s without content: %v", name, got.err)
 		}
 	}
 }
@@ -229,7 +264,10 @@ func TestCredentialsGoToNoOtherHost(t *testing.T) {
 }
 
 func TestPrivateNetworksAreForAdministrators(t *testing.T) {
-	u, _ := url.Parse("rest+" + serve(t, says(200, good)))
+	u, err := url.Parse("rest+" + serve(t, says(200, good)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := new(naps).parts().Kind().Rows(source.Address{URL: u})
 	if err != nil {
 		t.Fatal(err)

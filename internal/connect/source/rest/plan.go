@@ -119,11 +119,23 @@ func (pl *plan) send(o *settings) {
 	}
 	pl.escape = plain
 	if body := o.Options["body"]; body != "" {
-		pl.body, pl.escape = parseTemplate(body), escaping(body, sent)
-		if sent.Get("Content-Type") == "" {
-			pl.header = append(pl.header, named{name: "Content-Type", value: literal("application/json")})
+		if pl.body = parseTemplate(body); sent.Get("Content-Type") == "" {
+			pl.header = append(pl.header, named{name: "Content-Type", value: literal(contentType(body))})
+			sent.Set("Content-Type", contentType(body))
 		}
+		pl.escape = escaping(sent.Get("Content-Type"))
 	}
+}
+
+// contentType guesses what a body is that nothing was said of.
+func contentType(body string) string {
+	switch begin := strings.TrimSpace(body); {
+	case strings.HasPrefix(begin, "<"):
+		return "application/xml"
+	case strings.HasPrefix(begin, "{"), strings.HasPrefix(begin, "["):
+		return "application/json"
+	}
+	return "text/plain; charset=utf-8"
 }
 
 // bound reads what bounds requests.

@@ -120,6 +120,7 @@ func TestRowsComeOutAsFromAFile(t *testing.T) {
 		{"null list", `{"result":null}`, "", "", format.Options{"rows": "/result"}},
 		{"empty list", `{"result":[]}`, "", "", format.Options{"rows": "/result"}},
 		{"lines", "{\"a\":1}\n{\"a\":2}\n", "a", "1/2", format.Options{"format": "ndjson"}},
+		{"no lines", "", "", "", format.Options{"format": "ndjson"}},
 		{"XML", `<r><i><a>1</a></i><i><a>2</a></i></r>`, "a", "1/2", format.Options{"format": "xml"}},
 		{"CSV", "a;b\n1;2\n", "a|b", "1|2", format.Options{"format": "csv"}},
 		{"CSV with options", "1;2\n", "column_1|column_2", "1|2", format.Options{"format": "csv", "format_options": `{"header":"false"}`}},

@@ -3,7 +3,6 @@ package rest
 import (
 	"encoding/json"
 	"encoding/xml"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -149,15 +148,13 @@ func query(params []named, v values) string {
 }
 
 // escaping is how values stand in a body.
-func escaping(body string, header http.Header) func(string) string {
-	kind := header.Get("Content-Type")
-	begin := strings.TrimSpace(body)
+func escaping(contentType string) func(string) string {
 	switch {
-	case strings.Contains(kind, "json"), kind == "" && strings.IndexByte("{[", (begin + " ")[0]) >= 0:
+	case strings.Contains(contentType, "json"):
 		return jsonText
-	case strings.Contains(kind, "xml"), kind == "" && strings.HasPrefix(begin, "<"):
+	case strings.Contains(contentType, "xml"):
 		return xmlText
-	case strings.Contains(kind, "x-www-form-urlencoded"):
+	case strings.Contains(contentType, "x-www-form-urlencoded"):
 		return url.QueryEscape
 	}
 	return plain
