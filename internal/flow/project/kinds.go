@@ -74,6 +74,8 @@ func Kinds() []Kind {
 		{Name: "REST message", Folder: "rest", Shape: restMessage()},
 		{Name: "SOAP message", Folder: "soap", Shape: soapMessage()},
 		{Name: "transform map", Folder: "maps", Shape: transformMap()},
+		{Name: "SSH key", Folder: "credentials/ssh-key", Shape: Shape{Table: "ssh_private_key_credentials", Key: "name"}},
+		{Name: "data source", Folder: "sources", Shape: Shape{Table: "sys_data_source", Key: "name", Hidden: []string{"last_run_datetime"}}},
 	}
 }
 

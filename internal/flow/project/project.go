@@ -137,7 +137,7 @@ func (p *Project) Count() int {
 // item finds what the project says of a record of a table by its key.
 func (p *Project) item(table, name string) *Item {
 	for _, it := range p.Items {
-		if it.Parent == nil && it.Table.Name == table && it.Name == name {
+		if it.Parent == nil && (it.Table.Name == table || it.Table.Extends == table) && it.Name == name {
 			return it
 		}
 	}
