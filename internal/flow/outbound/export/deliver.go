@@ -11,6 +11,7 @@ import (
 	"mime"
 	nethttp "net/http"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -146,9 +147,9 @@ func (d *delivery) look(ctx context.Context) (there bool, err error) {
 func (d *delivery) listed(ctx context.Context) (f source.File, ok bool, err error) {
 	found, err := d.place.List(ctx)
 	switch {
-	case err == nil && len(found) > 0:
+	case err == nil && len(found) == 1 && path.Base(found[0].Path) == path.Base(d.target.path):
 		return found[0], true, nil
-	case err == nil:
+	case err == nil: // at most a folder of that name
 		return f, false, nil
 	}
 	switch fault.KindOf(err) {
