@@ -87,13 +87,17 @@ func formats() []format.Format {
 // open makes a world over a store. Two worlds of one store and one folder are two processes.
 func open(t testing.TB, cfg sqlstore.Config, folder string) *world {
 	t.Helper()
-	store := stores.Open(t, cfg)
-	w, err := build(t.Context(), store, folder)
+	return openWith(t, cfg, folder, formats())
+}
+
+func openWith(t testing.TB, cfg sqlstore.Config, folder string, known []format.Format) *world {
+	t.Helper()
+	w, err := build(t.Context(), stores.Open(t, cfg), folder, known)
 	check(t, err)
 	return w
 }
 
-func build(ctx context.Context, store *sqlstore.Store, folder string) (*world, error) {
+func build(ctx context.Context, store *sqlstore.Store, folder string, known []format.Format) (*world, error) {
 	w := &world{clock: &clock{at: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, out: filepath.Join(folder, "out"), access: access.New(nil)}
 	secrets, err := vault.FromText(testKey)
 	if err != nil {
@@ -116,7 +120,7 @@ func build(ctx context.Context, store *sqlstore.Store, folder string) (*world, e
 	calls := outbound.New(outbound.Config{DB: w.db, Vault: secrets, Queue: jobs, Clock: w.clock.now, Dice: func() float64 { return 0.5 }})
 	w.sources = datasource.New(datasource.Config{DB: w.db, Kinds: []source.Kind{file.Kind(), httpfile.Kind(), sftp.Kind(), s3.Kind()}, Formats: formats(),
 		Reveal: secrets.Open, Grant: calls.Grant, Clock: w.clock.now})
-	w.Service = export.New(export.Config{DB: w.db, Access: w.access, Outbound: calls, Formats: formats(), Spool: filepath.Join(folder, "spool"), Clock: w.clock.now,
+	w.Service = export.New(export.Config{DB: w.db, Access: w.access, Outbound: calls, Formats: known, Spool: filepath.Join(folder, "spool"), Clock: w.clock.now,
 		Open: w.open})
 	return w, nil
 }
