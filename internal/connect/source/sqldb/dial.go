@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,13 +34,14 @@ func (s *settings) dial(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
-	return &patient{Conn: c, idle: s.idle}, nil
+	return &patient{Conn: c, idle: s.idle, idled: s.idled}, nil
 }
 
 // patient is a connection whose reads end when nothing comes for a time. Deadlines that a driver sets stay in force.
 type patient struct {
 	net.Conn
-	idle time.Duration
+	idle  time.Duration
+	idled *atomic.Bool
 
 	mu  sync.Mutex
 	set time.Time // by the driver; zero for none
@@ -48,16 +50,20 @@ type patient struct {
 // Read reads, waiting at most for the idle time.
 func (p *patient) Read(b []byte) (int, error) {
 	p.mu.Lock()
-	until := time.Now().Add(p.idle)
+	until, own := time.Now().Add(p.idle), true
 	if !p.set.IsZero() && p.set.Before(until) {
-		until = p.set
+		until, own = p.set, false
 	}
 	err := p.Conn.SetReadDeadline(until)
 	p.mu.Unlock()
 	if err != nil {
 		return 0, err
 	}
-	return p.Conn.Read(b)
+	n, err := p.Conn.Read(b)
+	if own && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(until) {
+		p.idled.Store(true)
+	}
+	return n, err
 }
 
 // SetDeadline is the driver's.

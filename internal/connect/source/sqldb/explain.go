@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 
@@ -25,6 +24,9 @@ func (s *settings) explain(err error) error {
 	f = s.classify(err)
 	if f == nil {
 		f = s.explainNetwork(err)
+	}
+	if f.Kind == fault.Invalid && f.Hint == "" {
+		f = f.WithHint("see what the database's own client says to it; only one SELECT is let through")
 	}
 	f = s.clean(f)
 	f.Op = "reading " + s.what()
@@ -48,7 +50,7 @@ func (s *settings) explainNetwork(err error) *fault.Error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fault.New(fault.Unavailable, "nothing listens at %s: the connection is refused", s.address()).
 			WithHint("check host and port, and whether the server runs and listens to others than itself")
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case s.idled.Load():
 		return fault.New(fault.Unavailable, "nothing has come from the server for %s", s.idle).
 			WithHint("try again, or raise the option idle_timeout for queries that think for long")
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -213,5 +212,5 @@ func classifyMySQL(err error) *fault.Error {
 	if e.Number >= 1000 && e.Number < 2000 {
 		return fault.New(fault.Invalid, "the server refuses the query: %s", e.Message)
 	}
-	return fault.New(fault.Unavailable, "the server gave up: %s", fmt.Sprint(e.Message))
+	return fault.New(fault.Unavailable, "the server gave up: %s", e.Message).WithHint("try again")
 }

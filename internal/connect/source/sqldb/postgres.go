@@ -129,10 +129,15 @@ func (p *pgSession) sound() bool {
 	return p.conn.ParameterStatus("server_encoding") != "SQL_ASCII"
 }
 
+// describe leaves the transaction usable when the query is wrong, so that more can be asked about it.
 func (p *pgSession) describe(ctx context.Context, query string) ([]column, error) {
+	if _, err := p.conn.Exec(ctx, "SAVEPOINT described").ReadAll(); err != nil {
+		return nil, err
+	}
 	d, err := p.conn.Prepare(ctx, "", query, nil)
 	if err != nil {
-		return nil, err
+		_, back := p.conn.Exec(ctx, "ROLLBACK TO described").ReadAll()
+		return nil, errors.Join(err, back)
 	}
 	columns := make([]column, len(d.Fields))
 	oids := make([]string, len(d.Fields))
@@ -220,5 +225,5 @@ func classifyPostgres(err error) *fault.Error {
 	case "42", "22", "21", "0A", "25":
 		return fault.New(fault.Invalid, "the server refuses the query: %s", e.Message).WithHint("%s", e.Hint)
 	}
-	return fault.New(fault.Unavailable, "the server gave up: %s", e.Message)
+	return fault.New(fault.Unavailable, "the server gave up: %s", e.Message).WithHint("try again")
 }

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"headrace/internal/connect/format"
@@ -19,7 +20,7 @@ func (r *rows) Close() error { return nil }
 
 // Read begins a reading. It connects when Rows is first asked for a row.
 func (r *rows) Read(ctx context.Context, since string) *source.Reading {
-	g := &reading{settings: r.settings, since: since, total: -1}
+	g := &reading{settings: r.settings.forOne(), since: since, total: -1}
 	return &source.Reading{
 		Rows: func(yield func(*format.Row, error) bool) {
 			if err := g.run(ctx, yield); err != nil {
@@ -33,8 +34,14 @@ func (r *rows) Read(ctx context.Context, since string) *source.Reading {
 
 // Test does all that a reading does, up to the first row.
 func (r *rows) Test(ctx context.Context) error {
-	g := &reading{settings: r.settings, trial: true}
+	g := &reading{settings: r.settings.forOne(), trial: true}
 	return g.run(ctx, func(*format.Row, error) bool { return false })
+}
+
+func (s *settings) forOne() *settings {
+	own := *s
+	own.idled = new(atomic.Bool)
+	return &own
 }
 
 // reading is one reading under way.

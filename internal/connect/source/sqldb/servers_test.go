@@ -35,18 +35,16 @@ var secret = source.Secret{User: "reader", Password: "pa:ss@w/ord&"}
 
 // server is a database under test: how the tests write to it, and how it is read.
 type server struct {
-	kind    string
-	addr    string // host:port; "" for SQLite
-	url     func(addr string) string
-	admin   *sql.DB
-	ca      string // path of the authority of its certificate
-	stop    func() error
-	dialect string
+	kind  string
+	addr  string // host:port; "" for SQLite
+	url   func(addr string) string
+	admin *sql.DB
+	ca    string // path of the authority of its certificate
+	stop  func() error
 }
 
 var (
 	postgresServer, mariaServer *server
-	authorities                 string // folder
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -58,7 +56,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	authorities = dir
 	var begun sync.WaitGroup
 	var errs [2]error
 	begun.Go(func() { postgresServer, errs[0] = startPostgres(dir) })
@@ -170,6 +167,15 @@ func open(t testing.TB, address string, o format.Options, secret source.Secret) 
 		}
 	})
 	return r
+}
+
+func parsed(t testing.TB, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 func tryOpen(address string, o format.Options, secret source.Secret) (source.Rows, error) {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"headrace/internal/connect/format"
@@ -36,6 +37,8 @@ type settings struct {
 	mode                      string // of TLS
 	modeGiven                 bool
 	ca                        string
+
+	idled *atomic.Bool // the idle time-out is over; of one reading, because drivers do not all pass on why a read ended
 }
 
 func (db *database) settings(a source.Address) (*settings, error) {

@@ -139,5 +139,5 @@ func classifySQLite(err error) *fault.Error {
 		}
 		return fault.New(fault.Invalid, "the database refuses the query: %s", text)
 	}
-	return fault.New(fault.Unavailable, "the database gave up: %s", text)
+	return fault.New(fault.Unavailable, "the database gave up: %s", text).WithHint("try again")
 }

@@ -104,9 +104,6 @@ func (g *reading) begins(columns []column) (int, string, error) {
 // sorted is the ORDER BY: what was asked for, else the watermark and the primary key.
 func (g *reading) sorted(ctx context.Context, s session, st *statement) (string, error) {
 	var by []string
-	if g.trial {
-		return "", nil
-	}
 	if st.mark >= 0 && !g.ordered {
 		by = append(by, st.columns[st.mark].name)
 	}
@@ -129,7 +126,7 @@ func (g *reading) sorted(ctx context.Context, s session, st *statement) (string,
 			}
 		}
 	}
-	if len(by) == 0 {
+	if len(by) == 0 || g.trial {
 		return "", nil
 	}
 	for i, name := range by {
@@ -171,10 +168,10 @@ func (g *reading) missing(ctx context.Context, s session, err error) error {
 	wanted := strings.ToLower(strings.Join(g.table, "."))
 	var names []string
 	for _, t := range there {
-		names = append(names, t[0]+"."+t[1])
 		if g.table.schema() == "" {
 			names = append(names, t[1])
 		}
+		names = append(names, t[0]+"."+t[1])
 	}
 	for _, n := range names {
 		if strings.ToLower(n) == wanted || strings.HasSuffix(strings.ToLower(n), "."+wanted) {
