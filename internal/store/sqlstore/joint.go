@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 
 	"headrace/internal/core/record"
 )
@@ -60,6 +59,8 @@ func (s *sqliteStore) end(err error) {
 	s.open = nil
 	if err != nil {
 		j.n.rollback() // what is told is why
+	} else {
+		s.log.grown(j.n.logPages())
 	}
 	j.err = err
 	_ = j.c.Close() // back into the pool
@@ -165,14 +166,12 @@ func (s *sqliteStore) write(ctx context.Context, durability record.Durability, f
 	}
 	defer c.Close()
 	after := context.WithoutCancel(ctx)
-	if _, err := c.ExecContext(after, pragmas("NORMAL", importPage)); err != nil {
+	if _, err := c.ExecContext(after, synchronous("NORMAL")); err != nil {
 		return err
 	}
-	defer c.ExecContext(after, pragmas("FULL", checkpointPage))
+	defer c.ExecContext(after, synchronous("FULL"))
 	return transact(ctx, c, beginWriting, fn)
 }
 
-// pragmas is how commits wait for the disk, and at how many pages of the log they write it back.
-func pragmas(synchronous string, pages int) string {
-	return "PRAGMA synchronous = " + synchronous + "; PRAGMA wal_autocheckpoint = " + strconv.Itoa(pages) + ";"
-}
+// synchronous is how commits wait for the disk.
+func synchronous(how string) string { return "PRAGMA synchronous = " + how + ";" }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
+	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 )
 
@@ -52,6 +53,7 @@ type native struct {
 	out   []byte
 	lens  []int32
 	flags []byte
+	pages *C.int // of the log, see watchLog
 }
 
 type prepared struct {
@@ -111,6 +113,20 @@ func newNative(c *sqlite3.SQLiteConn) (*native, error) {
 	handle, _ := dest[0].(int64)
 	return &native{db: C.hr_db(C.int64_t(handle)), ready: map[string]*prepared{}}, nil
 }
+
+// watchLog keeps count of the pages of the log, and has a commit write it back when it has grown to most pages.
+func (n *native) watchLog(most int) error {
+	if n.pages = C.hr_watch_log(n.db, C.int(most)); n.pages == nil {
+		return fault.New(fault.Internal, "no memory for a connection")
+	}
+	return nil
+}
+
+// unwatchLog comes after the connection is closed.
+func (n *native) unwatchLog() { C.hr_unwatch_log(n.pages) }
+
+// logPages is how many pages the log had after the last commit of the connection.
+func (n *native) logPages() int { return int(*n.pages) }
 
 func (n *native) close() {
 	for _, p := range n.ready {

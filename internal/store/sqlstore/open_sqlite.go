@@ -27,6 +27,7 @@ type sqliteStore struct {
 	readers *sql.DB
 	turn    chan struct{} // who holds what is in it may write
 	open    *joint        // the turn's
+	log     logKeeper
 }
 
 const (
@@ -62,6 +63,7 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 			return nil, f
 		}
 	}
+	s.log.start(s)
 	return &Store{d: sqliteDialect(), b: s}, nil
 }
 
@@ -84,15 +86,11 @@ func usablePath(path string) error {
 	return nil
 }
 
-// Settings of the connections. Pages of 8 kB instead of 4 make inserts a fifth faster and look-ups a tenth slower. The
-// log may grow to 64 MB before it is written back by an import: SQLite's own 4 MB would do that several times a batch, and
-// more than 64 MB makes nothing faster. Who waits for the disk at each commit is not made to wait for that much at once.
+// Settings of the connections. Pages of 8 kB instead of 4 make inserts a fifth faster and look-ups a tenth slower.
 const (
-	pageSize       = 8 << 10
-	writerCacheKB  = 48 << 10
-	readerCacheKB  = 8 << 10 // each: all connections together stay within 80 MB
-	checkpointPage = 8 << 20 / pageSize
-	importPage     = 64 << 20 / pageSize
+	pageSize      = 8 << 10
+	writerCacheKB = 48 << 10
+	readerCacheKB = 8 << 10 // each: all connections together stay within 80 MB
 )
 
 func (s *sqliteStore) pool(size int, write bool) *sql.DB {
@@ -106,7 +104,7 @@ func (s *sqliteStore) pool(size int, write bool) *sql.DB {
 	if write {
 		settings.Set("_txlock", "immediate")
 		settings.Set("_cache_size", strconv.Itoa(-writerCacheKB))
-		setup = "PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA journal_mode = WAL;" + pragmas("FULL", checkpointPage) + setup
+		setup = "PRAGMA page_size = " + strconv.Itoa(pageSize) + "; PRAGMA journal_mode = WAL;" + synchronous("FULL") + setup
 	} else {
 		settings.Set("_cache_size", strconv.Itoa(-readerCacheKB))
 		setup += "PRAGMA query_only = ON;"
@@ -137,6 +135,9 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 		return nil, errors.Join(fault.New(fault.Internal, "a connection of the unknown kind %T", opened), opened.Close())
 	}
 	n, err := newNative(conn)
+	if err == nil {
+		err = n.watchLog(mostLog)
+	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -151,7 +152,10 @@ func (c *connector) prepare(conn *sqlite3.SQLiteConn) error {
 }
 
 // close ends both pools. Their connections end with them.
-func (s *sqliteStore) close() error { return errors.Join(s.readers.Close(), s.writer.Close()) }
+func (s *sqliteStore) close() error {
+	s.log.end()
+	return errors.Join(s.readers.Close(), s.writer.Close())
+}
 
 // connection is the Go driver's connection and ours beside it. It leaves transactions to us: the driver would compile
 // BEGIN and COMMIT each time, and database/sql start a goroutine for each transaction, which is most of what a small one
@@ -172,7 +176,9 @@ func (c *connection) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx
 // Close ends the connection.
 func (c *connection) Close() error {
 	c.n.close()
-	return c.SQLiteConn.Close()
+	err := c.SQLiteConn.Close()
+	c.n.unwatchLog()
+	return err
 }
 
 type part struct{}

@@ -54,6 +54,8 @@ extern const unsigned char *sqlite3_column_text(sqlite3_stmt *, int);
 extern int sqlite3_column_bytes(sqlite3_stmt *, int);
 extern int sqlite3_changes(sqlite3 *);
 extern sqlite3 *sqlite3_db_handle(sqlite3_stmt *);
+extern void *sqlite3_wal_hook(sqlite3 *, int (*)(void *, sqlite3 *, const char *, int), void *);
+extern int sqlite3_wal_checkpoint_v2(sqlite3 *, const char *, int, int *, int *);
 
 static uint32_t *fold_from, *fold_to;
 static int fold_pairs;
@@ -268,3 +270,27 @@ int hr_fetch(sqlite3_stmt *stmt, int columns, int held, char *text, int cap, int
 	}
 	return SQLITE_ROW;
 }
+
+struct hr_log {
+	int pages; // first: its address is that of the struct
+	int most;
+};
+
+static int hr_logged(void *at, sqlite3 *db, const char *name, int pages) {
+	struct hr_log *log = at;
+	log->pages = pages;
+	if (pages >= log->most)
+		sqlite3_wal_checkpoint_v2(db, name, 0, 0, 0); // passive; as SQLite's own, what it cannot do is done another time
+	return SQLITE_OK;
+}
+
+int *hr_watch_log(sqlite3 *db, int most) {
+	struct hr_log *log = calloc(1, sizeof *log);
+	if (log == 0)
+		return 0;
+	log->most = most;
+	sqlite3_wal_hook(db, hr_logged, log);
+	return &log->pages;
+}
+
+void hr_unwatch_log(int *pages) { free(pages); }

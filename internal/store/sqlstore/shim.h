@@ -31,4 +31,9 @@ int hr_fetch(sqlite3_stmt *stmt, int columns, int held, char *text, int cap, int
 // Changes made by the last statement.
 int hr_changes(sqlite3 *db);
 
+// Keeps the number of pages that the write-ahead log has in pages after each commit of the connection, and writes the log
+// back at most, in the place of SQLite's own limit. The memory is freed by hr_unwatch_log, after the connection is closed.
+int *hr_watch_log(sqlite3 *db, int most);
+void hr_unwatch_log(int *pages);
+
 #endif
