@@ -303,6 +303,7 @@ func (b *bucket) send(ctx context.Context, to string, r io.Reader, opts minio.Pu
 	_, err := io.CopyN(&head, r, part)
 	switch {
 	case err == io.EOF:
+		opts.DisableContentSha256 = head.Len() == 0 // nothing would be sent in frames of no known length, which servers refuse
 		return b.core.Client.PutObject(ctx, b.name, to, bytes.NewReader(head.Bytes()), int64(head.Len()), opts)
 	case err != nil:
 		return minio.UploadInfo{}, err
@@ -353,7 +354,7 @@ func byCode(answer minio.ErrorResponse, name string) error {
 		return fault.New(fault.Denied, "%s: the secret key is wrong", name).WithHint("check the password of the credential")
 	case "RequestTimeTooSkewed":
 		return fault.New(fault.Denied, "%s: the clock of this machine differs from that of the server", name).WithHint("set the clock")
-	case minio.PreconditionFailed:
+	case minio.PreconditionFailed, "InvalidRange":
 		return source.Changed(name)
 	}
 	return nil
