@@ -76,7 +76,14 @@ func Kinds() []Kind {
 		{Name: "transform map", Folder: "maps", Shape: transformMap()},
 		{Name: "SSH key", Folder: "credentials/ssh-key", Shape: Shape{Table: "ssh_private_key_credentials", Key: "name"}},
 		{Name: "data source", Folder: "sources", Shape: Shape{Table: "sys_data_source", Key: "name", Hidden: []string{"last_run_datetime"}}},
+		{Name: "scheduled import", Folder: "schedules/imports", Shape: scheduled("scheduled_import_set", "")},
+		{Name: "scheduled export", Folder: "schedules/exports", Shape: scheduled("scheduled_data_export", "")},
+		{Name: "scheduled script", Folder: "schedules/scripts", Shape: scheduled("sysauto_script", "script")},
 	}
+}
+
+func scheduled(table, script string) Shape {
+	return Shape{Table: table, Key: "name", Script: script, Hidden: []string{"advanced", "upgrade_safe", "business_calendar", "offset", "offset_type"}}
 }
 
 func headers(table, parent string) Part {
