@@ -65,7 +65,7 @@ func (c *console) root() *cobra.Command {
 	root := group("headrace", "Data into and out of a system of record: see the change first, account for every row, take it back",
 		c.inspectCommand(), c.importCommand(), c.sourceCommand(), c.applyCommand(), c.undoCommand(), c.runCommand(), c.recordCommand(), c.tableCommand(), c.traceCommand(),
 		adviseCommand(adviseIO{in: c.in, out: c.out, err: c.err, terminal: isTerminal(c.in) && isTerminal(c.err)}),
-		c.initCommand(), c.projectCommand(), c.testCommand(), c.serveCommand(), c.userCommand(), c.roleCommand(), c.tokenCommand(), c.eventCommand(), c.deliveryCommand(), c.messageCommand(), c.mockCommand(), c.scriptCommand(), c.demoCommand(), c.versionCommand())
+		c.initCommand(), c.projectCommand(), c.testCommand(), c.serveCommand(), c.userCommand(), c.roleCommand(), c.tokenCommand(), c.scheduleCommand(), c.eventCommand(), c.deliveryCommand(), c.exportCommand(), c.messageCommand(), c.mockCommand(), c.scriptCommand(), c.demoCommand(), c.versionCommand())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		c.verb = verbOf(cmd)
 		if err := c.resolve(cmd); err != nil {

@@ -98,7 +98,7 @@ func (n *node) checkRuns(name, id string) {
 	for _, m := range n.list("u_mark", "name="+name) {
 		marks[m["line"]]++
 	}
-	resumed := 0
+	resumed, latest := 0, time.Duration(0)
 	var last time.Time
 	for i, l := range lines {
 		at, err := time.Parse("2006-01-02 15:04:05", l["due"])
@@ -106,6 +106,9 @@ func (n *node) checkRuns(name, id string) {
 			n.t.Errorf("%s: after %v comes %s, error %v", name, last, l["due"], err)
 		}
 		last = at
+		if began, err := time.Parse("2006-01-02 15:04:05", l["started"]); err == nil {
+			latest = max(latest, began.Sub(at))
+		}
 		if l["state"] != "done" {
 			n.t.Errorf("%s %s: %s %s", name, l["due"], l["state"], l["message"])
 		}
@@ -119,5 +122,5 @@ func (n *node) checkRuns(name, id string) {
 	if len(lines) < 2 || len(marks) > 0 {
 		n.t.Errorf("%s: %d lines, and marks of no line: %v", name, len(lines), marks)
 	}
-	n.t.Logf("%s: %d runs, %d of them resumed", name, len(lines), resumed)
+	n.t.Logf("%s: %d runs, %d of them resumed; the latest began %s after its time", name, len(lines), resumed, latest)
 }

@@ -49,7 +49,7 @@ type Config struct {
 	Timeout time.Duration // of one job; 0 is a minute. It stays well below the two minutes of rescue
 	// Unhurried are kinds of jobs that may take as long as they need. Nobody takes them from a node that lives.
 	Unhurried []string
-	Log     *slog.Logger  // nil is slog.Default()
+	Log       *slog.Logger // nil is slog.Default()
 	// Clock is when jobs are due that name no time; nil is the machine's. One that is not the machine's wants Drain.
 	Clock func() time.Time
 }
