@@ -52,7 +52,7 @@ func TestOneHeadracePullsFromAnotherWhileOthersInsert(t *testing.T) {
 			t.Fatal(err)
 		}
 		pull := []string{"table+http://admin@" + at.Host + "/incident", "--into", "incident", "--coalesce", "number",
-			"--option", "fields=number,short_description", "--option", fmt.Sprint("page_size=", n/10)}
+			"--option", "fields=number,short_description", "--option", fmt.Sprint("page_size=", min(n/10, 1000))}
 		stop := insertMeanwhile(s)
 		began := time.Now()
 		first := target.load(t, pull...)

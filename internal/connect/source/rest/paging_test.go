@@ -282,6 +282,19 @@ func TestLinksLeadToTheSameHostOnly(t *testing.T) {
 	}
 }
 
+func TestRowsAreWhereTheyWereOnTheFirstPage(t *testing.T) {
+	h := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("page") == "1" {
+			fmt.Fprint(w, `{"items":[{"id":1}],"notes":[]}`)
+			return
+		}
+		fmt.Fprint(w, `{"items":[],"notes":[{"id":2}]}`)
+	}
+	if got := pull(t, serve(t, h), format.Options{"paging": "page"}); got.err != nil || len(got.rows) != 1 {
+		t.Errorf("%q %v", got.rows, got.err)
+	}
+}
+
 func TestParametersStandWhereTheirPlaceholdersDo(t *testing.T) {
 	var asked []string
 	h := func(w http.ResponseWriter, r *http.Request) {
