@@ -29,6 +29,7 @@ type Session struct {
 	trace string
 	quiet string
 	kept  bool // system fields are left as they are
+	force bool // updates that change nothing are written
 }
 
 // ForRun gives a session whose change rows belong to an import run.
@@ -41,9 +42,12 @@ func (s Session) WithTrace(trace string) Session { s.trace = trace; return s }
 // "setWorkflow(false)"; the change rows, which are written all the same, keep it.
 func (s Session) Quiet(why string) Session { s.quiet = why; return s }
 
-// KeepSysFields gives a session whose writes do not say who changed a record and when: on insert the values given for those
-// fields stand, on update they stay. The change rows say it all the same.
+// KeepSysFields gives a session whose writes do not say who changed a record and when: the values given for those fields
+// stand, and on update the others stay. The change rows say it all the same.
 func (s Session) KeepSysFields() Session { s.kept = true; return s }
+
+// Force gives a session whose updates are written although they change nothing: stamped, with a change row and after hooks.
+func (s Session) Force() Session { s.force = true; return s }
 
 // Writer changes records within one transaction.
 type Writer struct {
@@ -291,8 +295,8 @@ func (w *Writer) update(ctx context.Context, t *Table, id string, values []Assig
 	if err := w.before(ctx, c); err != nil {
 		return nil, false, err
 	}
-	before := difference(old, r)
-	if len(before) == 0 {
+	before := append(difference(old, r), w.keepGiven(r, values)...)
+	if len(before) == 0 && !w.session.force {
 		return old, false, nil
 	}
 	if err := checkMandatory(r); err != nil {
@@ -438,19 +442,22 @@ func (w *Writer) stampInsert(r *Record) {
 	}
 }
 
-// keepGiven takes the system fields of a new record from what was given, where the session keeps them.
-func (w *Writer) keepGiven(r *Record, values []Assignment) {
+// keepGiven takes the system fields of a record from what was given, where the session keeps them. It gives the values of
+// those that had another.
+func (w *Writer) keepGiven(r *Record, values []Assignment) (before []Assignment) {
 	if !w.session.kept {
-		return
+		return nil
 	}
 	for _, a := range values {
 		switch a.Field {
 		case SysCreatedOn, SysCreatedBy, SysUpdatedOn, SysUpdatedBy:
-			if !a.Value.Empty() {
+			if was := r.Get(a.Field); !a.Value.Empty() && !a.Value.Same(was) {
+				before = append(before, Assignment{a.Field, was})
 				r.Set(a.Field, a.Value)
 			}
 		}
 	}
+	return before
 }
 
 // stampNew gives the system fields of new records.

@@ -134,6 +134,7 @@ var elementMethods = map[string]func(e *element, a args) any{
 	"getName":               func(e *element, _ args) any { return e.field().Name },
 	"getLabel":              func(e *element, _ args) any { return e.field().Label },
 	"getED":                 func(e *element, _ args) any { return e.g.descriptor(e.path) },
+	"getDependent":          func(*element, args) any { return goja.Null() }, // choices do not depend on other fields
 	"getChoices":            func(e *element, _ args) any { return e.choices() },
 	"getJournalEntry":       func(e *element, a args) any { return e.journal(a.int(0)) },
 	"setJournalEntry":       func(e *element, a args) any { e.g.assign(e.path, a.text(0)); return nil },

@@ -244,6 +244,9 @@ func (g *GlideRecord) session() record.Session {
 	if g.keepSys {
 		out = out.KeepSysFields()
 	}
+	if g.force {
+		out = out.Force()
+	}
 	return out
 }
 

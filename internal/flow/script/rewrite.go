@@ -14,6 +14,9 @@ import (
 // say so for itself.
 const truthName = "__truth"
 
+// globalName is the one scope, by which scripts of applications reach what is in it: global.JSUtil.
+const globalName = "global"
+
 // rewriter wraps what stands in boolean position in a call of the helper, and collects the names and members that a
 // program mentions. Positions stay, so that lines in errors are true.
 type rewriter struct {
@@ -344,6 +347,9 @@ func (r *rewriter) expr(e ast.Expression) ast.Expression {
 		r.exprs(e.ArgumentList)
 	case *ast.DotExpression:
 		r.members[e.Identifier.Name.String()] = true
+		if of, ok := e.Left.(*ast.Identifier); ok && of.Name.String() == globalName {
+			r.names[e.Identifier.Name.String()] = true
+		}
 		e.Left = r.expr(e.Left)
 	case *ast.BracketExpression:
 		if name, ok := e.Member.(*ast.StringLiteral); ok {

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,6 +84,10 @@ func (s *Scope) bind() error {
 	if err := s.bindRecords(); err != nil {
 		return err
 	}
+	all := s.vm.GlobalObject()
+	if err := all.DefineDataProperty(globalName, all, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
+		return err
+	}
 	for _, m := range s.engine.cfg.Modules {
 		if err := m.Bind(s); err != nil {
 			return err
@@ -95,6 +100,24 @@ func (s *Scope) bind() error {
 func (s *Scope) Close() {
 	s.watch.stop()
 	s.cancel(nil)
+}
+
+// Rest readies the scope for the end of its transaction: records that a script still goes over are found by it, and read by
+// the next. The scope can then be renewed.
+func (s *Scope) Rest() error {
+	if thrown := s.vm.Try(func() { s.pinned(nil) }); thrown != nil {
+		return thrown
+	}
+	return nil
+}
+
+// Renew puts the scope into another transaction, or on behalf of somebody else: what scripts have set stays.
+func (s *Scope) Renew(ctx context.Context, env Env) {
+	s.cancel(nil)
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	s.watch.renew(s.ctx, s.cancel)
+	env.Values, env.User = s.env.Values, cmp.Or(env.User, env.Session.Actor().ID)
+	s.env = env
 }
 
 // VM is the runtime, for modules.

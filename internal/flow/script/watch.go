@@ -54,6 +54,13 @@ func (w *watch) begin() {
 	w.armed = true
 }
 
+// renew gives the watch another context to cut off.
+func (w *watch) renew(ctx context.Context, cancel context.CancelCauseFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ctx, w.cancel = ctx, cancel
+}
+
 func (w *watch) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -64,11 +64,15 @@ func (l *lib) bytesOf(v goja.Value) []byte {
 	return []byte(l.text(v))
 }
 
-// writeFile keeps a file and gives its sys_id.
+// writeFile keeps a file and gives its sys_id; null when a rule refuses it.
 func (l *lib) writeFile(at goja.Value, name, kind string, body []byte) any {
 	table, id := l.recordAt(at)
 	made, err := l.keeper().Put(l.s.Context(), l.s, attachment.File{Table: table, ID: id, Name: name, Type: kind}, bytes.NewReader(body))
-	if err != nil {
+	switch {
+	case fault.KindOf(err) == fault.Refused: // by a rule: null, as of any insert
+		l.log("error", "file "+name+": "+err.Error(), "")
+		return nil
+	case err != nil:
 		l.throw(err)
 	}
 	return made.ID()

@@ -24,6 +24,7 @@ func Members() map[string][]string {
 	put(all, sessionClass)
 	put(all, attachmentClass)
 	put(all, encrypterClass)
+	put(all, readerClass)
 	return all
 }
 

@@ -139,6 +139,7 @@ declare class GlideElement {
     getBaseTableName(): string;
     getName(): string;
     getLabel(): string;
+    getDependent(): string | null;
     getChoices(dependent?: string): GlideList<string>;
     getChoiceValue(): string;
     getJournalEntry(how: 1 | -1): string;
@@ -584,6 +585,8 @@ declare class GlideStringUtil {
     static urlDecode(text: any): string;
     static toLowerCase(text: any): string;
     static base64Encode(text: any): string;
+    static base64Decode(text: any): string | null;
+    static base64DecodeAsBytes(text: any): GlideContentStream | null;
     static isBase64(text: any): boolean;
     static isEligibleSysID(text: any): boolean;
     static nil(text: any): boolean;
@@ -744,6 +747,13 @@ declare class GlideSysAttachment {
     deleteAll(record: GlideRecord): void;
 }
 
+/** Reads a file line by line. */
+declare class GlideTextReader {
+    constructor(content: string | GlideContentStream);
+    readLine(): string | null;
+    getEncoding(): string;
+}
+
 /** Turned off unless the property glide.script.encrypter is true. */
 declare class GlideEncrypter {
     encrypt(text: string): string;
@@ -763,6 +773,14 @@ declare class Permanent extends Error {
 }
 
 // Calls to other systems
+
+declare namespace sn_impex {
+    /** Takes one line of CSV apart. */
+    class CSVParser {
+        parseLineToArray(line: any, delimiter?: string, quote?: string): string[];
+        parseLineToObject(line: any, headers: string[], delimiter?: string, quote?: string): Record<string, string>;
+    }
+}
 
 declare namespace sn_ws {
     interface Message {

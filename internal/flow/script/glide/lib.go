@@ -44,6 +44,7 @@ func builders() map[string]func(*lib) made {
 		"GlideUser":          userClass.build,
 		"GlideSession":       sessionClass.build,
 		"GlideSysAttachment": attachmentClass.build,
+		"GlideTextReader":    readerClass.build,
 		"GlideEncrypter":     encrypterClass.build,
 	}
 }
@@ -67,6 +68,7 @@ var helperFiles = map[string][]string{
 	"values": {"JSON", "JSONParser", "j2js", "JSUtil", "ArrayUtil"},
 	"record": {"GlideRecordUtil", "TableUtils"},
 	"xml":    {"XMLHelper", "XMLUtilJS"},
+	"impex":  {"sn_impex"},
 }
 
 // compiled gives the programs of the helpers.

@@ -14,7 +14,7 @@ import (
 // stringUtil is GlideStringUtil, whose functions are all static.
 type stringUtil struct{}
 
-var stringUtilClass = &class[stringUtil]{name: "GlideStringUtil", construct: func(*lib, arguments) *stringUtil { return &stringUtil{} }, static: onText(map[string]func(string) any{
+var stringUtilClass = &class[stringUtil]{name: "GlideStringUtil", construct: func(*lib, arguments) *stringUtil { return &stringUtil{} }, static: withBytes(onText(map[string]func(string) any{
 	"dotToUnderBar":            func(s string) any { return strings.ReplaceAll(s, ".", "_") },
 	"escapeAllQuotes":          func(s string) any { return strings.NewReplacer(`'`, `\'`, `"`, `\"`).Replace(s) },
 	"escapeTicks":              func(s string) any { return strings.ReplaceAll(s, `'`, `\'`) },
@@ -35,8 +35,27 @@ var stringUtilClass = &class[stringUtil]{name: "GlideStringUtil", construct: fun
 	"nil":                      func(s string) any { return s == "" },
 	"notNil":                   func(s string) any { return s != "" },
 	"toLowerCase":              func(s string) any { return query.Fold(s) },
-	"base64Encode":             func(s string) any { return base64.StdEncoding.EncodeToString([]byte(s)) },
-})}
+}))}
+
+// withBytes adds the functions that know bytes which are no text: those of files.
+func withBytes(all map[string]func(*lib, arguments) any) map[string]func(*lib, arguments) any {
+	all["base64Encode"] = func(l *lib, a arguments) any { return base64.StdEncoding.EncodeToString(l.bytesOf(a.value(0))) }
+	all["base64Decode"] = func(_ *lib, a arguments) any {
+		b, err := decode64(a.text(0))
+		if err != nil {
+			return nil
+		}
+		return textOf(b)
+	}
+	all["base64DecodeAsBytes"] = func(l *lib, a arguments) any {
+		b, err := decode64(a.text(0))
+		if err != nil {
+			return nil
+		}
+		return l.stream(b)
+	}
+	return all
+}
 
 // onText makes static functions of such over one text.
 func onText(functions map[string]func(string) any) map[string]func(*lib, arguments) any {

@@ -62,3 +62,8 @@ var gr = new GlideRecord('sys_script_include'); gr.initialize(); gr.name = 'Case
 var Ajax = Class.create(); Ajax.prototype = Object.extendsObject(AbstractAjaxProcessor, {greet: function () { return 'hello ' + this.getParameter('sysparm_who'); }, type: 'Ajax'});
 new Ajax(null, null, {sysparm_name: 'greet', sysparm_who: 'zoe'}).process()
 //= hello zoe
+
+//# 3 global.Name reaches what is in the one scope, includes that nothing has used yet among it
+make('sys_script_include', {name: 'CaseGlobal', script: "var CaseGlobal = Class.create(); CaseGlobal.prototype = Object.extendsObject(global.AbstractAjaxProcessor, {one: function () { return global.JSUtil.nil('') ? 1 : 0; }, type: 'CaseGlobal'});"});
+reopen("new global.CaseGlobal().one() + typeof global.caseNoSuch")
+//= 1undefined

@@ -30,3 +30,17 @@ var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'
 new GlideEncrypter().encrypt('x')
 //! turned off
 //~ there it is Triple DES; secrets belong into fields of type password2
+
+//# 5.10 GlideTextReader reads a file line by line
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); var a = new GlideSysAttachment(), id = a.write(gr, 'a.csv', 'text/csv', 'one\r\ntwo\n\nlast'); var r = new GlideTextReader(a.getContentStream(id)), lines = [], line; while ((line = r.readLine()) !== null) lines.push(line); lines.join('|')
+//= one|two||last
+
+//# 5.10 bytes of base64 become a file
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); var a = new GlideSysAttachment(), f = new GlideRecord('sys_attachment'); f.get(a.write(gr, 'b.bin', 'application/octet-stream', GlideStringUtil.base64DecodeAsBytes('AP8B'))); a.getContentBase64(f)
+//= AP8B
+
+//# 5.10 a file that a rule refuses is not written and gives null
+rule({collection: 'sys_attachment', when: 'before', action_insert: true, condition: "current.file_name == 'refused.txt'", script: "current.setAbortAction(true);"});
+//-
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); [new GlideSysAttachment().write(gr, 'refused.txt', 'text/plain', 'x'), gr.hasAttachments()].join()
+//= ,false

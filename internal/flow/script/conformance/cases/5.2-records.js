@@ -210,3 +210,11 @@ var gr = new GlideRecord('incident'), n = []; ['Mail is slow', 'Mouse is lost'].
 var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); gr.setDisplayValue('opened_at', '07/04/2026 09:00:00'); gr.getValue('opened_at')
 //@ abe
 //= 2026-07-04 16:00:00
+
+//# 5.2 autoSysFields(false) lets a script say when a record was made, on update too
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); gr.autoSysFields(false); gr.setValue('sys_created_on', '2020-02-03 04:05:06'); gr.setValue('sys_updated_by', 'history'); gr.update(); var b = new GlideRecord('incident'); b.get(gr.getUniqueValue()); [b.sys_created_on, b.sys_updated_by].join()
+//= 2020-02-03 04:05:06,history
+
+//# 5.2 setForceUpdate(true) writes although nothing differs
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); var was = +gr.sys_mod_count; gr.update(); var plain = gr.sys_mod_count - was; gr.setForceUpdate(true); gr.update(); var b = new GlideRecord('incident'); b.get(gr.getUniqueValue()); [plain, b.sys_mod_count - was].join()
+//= 0,1

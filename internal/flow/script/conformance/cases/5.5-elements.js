@@ -77,3 +77,7 @@ var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'
 //# 5.5 text of booleans
 var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); '' + gr.active + gr.getValue('active')
 //= true1
+
+//# 5.5 getDependent: choices depend on no other field
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'); [gr.state.getDependent() === null, gr.state.getChoices(null).length > 0].join()
+//= true,true

@@ -102,3 +102,19 @@ var gr = new GlideRecord('incident'); gr.get('short_description', 'Mail is slow'
 //# 5.9 JSUtil
 [JSUtil.nil(''), JSUtil.notNil('x'), JSUtil.has(0), JSUtil.type_of([]), JSUtil.toBoolean('true'), JSUtil.instance_of([], 'Array')].join()
 //= true,true,true,array,true,true
+
+//# 5.9 GlideStringUtil: base64, of bytes too
+[GlideStringUtil.base64Decode(GlideStringUtil.base64Encode('héllo')), GlideStringUtil.base64Encode(GlideStringUtil.base64DecodeAsBytes('AP8B')), GlideStringUtil.base64Decode('%%')].join()
+//= héllo,AP8B,
+
+//# 5.9 sn_impex.CSVParser takes a line apart
+var p = new sn_impex.CSVParser(); [p.parseLineToArray('a,"b, ""c""",,d').join('|'), p.parseLineToArray("1;'2;3'", ';', "'").join('|')].join(' ')
+//= a|b, "c"||d 1|2;3
+
+//# 5.9 sn_impex.CSVParser names the values of a line by their headers
+JSON.stringify(new sn_impex.CSVParser().parseLineToObject('Joe,"Smith, Sr",x', ['first_name', 'last_name'], ',', '"'))
+//= {"first_name":"Joe","last_name":"Smith, Sr"}
+
+//# 5.9 sn_impex.CSVParser wants headers for an object
+new sn_impex.CSVParser().parseLineToObject('a,b', null)
+//! CSVParser: Header list is empty
