@@ -54,6 +54,9 @@ func (s *Service) Import(ctx context.Context, req Request) (*Run, error) {
 	req.Maps = maps
 	im := &importer{Service: s, req: req}
 	run, err := im.run(ctx)
+	if run != nil && errors.As(err, &changed{}) && req.Source.supersedes(maps) {
+		run, err = s.anew(ctx, req, run)
+	}
 	if err != nil {
 		return run, err
 	}
@@ -360,6 +363,8 @@ type pass struct {
 	sequential bool  // matching happens inside the writing transaction
 	halted     error // a script ended the import
 	skipping   bool  // the onStart script called the import off
+
+	scope *transform.Run // of scripts that share one scope from onStart to onComplete; nil until they begin
 }
 
 func (im *importer) pass(k int, m *transform.Map) *pass {

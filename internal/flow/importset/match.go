@@ -494,6 +494,10 @@ func (x *matcher) differs(values []record.Value, p planned) outcome {
 // collect lists what is to be written: the inserts and updates, each after a last look at it.
 func (x *matcher) collect(m *matched) {
 	m.inserts = record.Rows{Fields: append([]string{record.SysID}, x.m.Fields...), Checked: true}
+	idKey := x.m.IDKey() + 1 // among the fields of inserts; 0 where the sys_id is not the key
+	if idKey > 0 {
+		m.inserts.Fields = slices.Delete(m.inserts.Fields, idKey, idKey+1)
+	}
 	each(m.block, m.rows, func(i int) {
 		o, values := &m.out[i], x.rowValues(m, i)
 		if o.fate == Inserted {
@@ -510,14 +514,19 @@ func (x *matcher) collect(m *matched) {
 			m.updateRows = append(m.updateRows, i)
 		}
 	})
-	if len(m.insertRows) == m.len() { // a block of new records is laid out as it goes to the store
+	if len(m.insertRows) == m.len() && idKey == 0 { // a block of new records is laid out as it goes to the store
 		m.inserts.Values = m.values
 		return
 	}
 	w := len(x.m.Fields) + 1
 	m.inserts.Values = make([]record.Value, 0, len(m.insertRows)*w)
 	for _, i := range m.insertRows {
-		m.inserts.Values = append(m.inserts.Values, m.values[i*w:(i+1)*w]...)
+		row := m.values[i*w : (i+1)*w]
+		if idKey > 0 {
+			m.inserts.Values = append(m.inserts.Values, row[:idKey]...)
+			row = row[idKey+1:]
+		}
+		m.inserts.Values = append(m.inserts.Values, row...)
 	}
 }
 

@@ -36,16 +36,33 @@ func (p *pass) scripted(ctx context.Context, rw *record.Writer, env script.Env, 
 	if p.im.book != nil {
 		set.Record = p.im.book.set
 	}
+	if p.scope != nil {
+		p.scope.Resume(ctx, env, set)
+		return firstOf(fn(), p.scope.Rest())
+	}
 	run, err := p.x.m.Begin(ctx, p.im.scripts, env, set)
 	if err != nil {
 		return err
+	}
+	if p.x.m.Keeps() {
+		p.scope = run
+		return firstOf(fn(), run.Rest())
 	}
 	defer run.Close()
 	return fn()
 }
 
+// endScripts ends scripts that share one scope.
+func (p *pass) endScripts() {
+	if p.scope != nil {
+		p.scope.Close()
+		p.scope = nil
+	}
+}
+
 // between takes the rows of a map through it, between its onStart and its onComplete scripts.
 func (p *pass) between(ctx context.Context, rows func() error) error {
+	defer p.endScripts()
 	if err := p.once(ctx, transform.OnStart); err != nil {
 		return err
 	}
@@ -294,7 +311,7 @@ func (x *matcher) scriptedRow(m *matched, w *wanted, target *record.Record) outc
 		return outcome{fate: Rejected, reject: reject}
 	}
 	for n, name := range x.m.Fields {
-		if !transform.IsKeep(values[n]) {
+		if !transform.IsKeep(values[n]) && name != record.SysID {
 			target.Set(name, values[n])
 		}
 	}
@@ -407,6 +424,7 @@ func (p *pass) now(ctx context.Context, rw *record.Writer, b *block) (*matched, 
 
 // pushed takes pushed rows through the map, between its onStart and its onComplete scripts.
 func (p *pass) pushed(ctx context.Context, rw *record.Writer, b *block) (*matched, error) {
+	defer p.endScripts()
 	if err := p.onceIn(ctx, rw, transform.OnStart); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package importset_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -145,6 +146,66 @@ scripts:
 - {when: onStart, script: "ignore = true"}
 `)
 	f.want("ledger", run.Ledger.String(), "1 = 0 inserted + 0 updated + 0 unchanged + 1 skipped + 0 rejected")
+}
+
+// The stub that the platform writes names target, which there is none of yet.
+func TestOnStartMayNameTheTarget(t *testing.T) {
+	f := scripted(t)
+	f.load("Serial,Name\na,x\n", `
+targetTable: server
+fields: {serial: {sourceField: Serial, coalesce: true}, name: Name}
+scripts:
+- {when: onStart, script: "(function (source, map, log, target) { this.first = typeof target + typeof action; })(source, map, log, target)"}
+- {when: onBefore, script: "source.name = this.first"}
+`)
+	f.want("names", f.values("name"), "a=undefinedundefined")
+}
+
+// What onStart sets is there for all rows, and what those leave for onComplete, over as many transactions as it takes.
+func TestScriptsOfAMapShareWhatTheySet(t *testing.T) {
+	f := scripted(t)
+	rows := "Serial,Name\n"
+	for i := range 1200 {
+		rows += fmt.Sprintf("s%04d,x\n", i)
+	}
+	run := f.load(rows, `
+targetTable: server
+fields: {serial: {sourceField: Serial, coalesce: true}, name: Name}
+scripts:
+- {when: onStart, script: "this.known = {x: 'found'}; seen = 0; function Counter() { this.n = 0; } counter = new Counter();"}
+- {when: onBefore, script: "seen++; counter.n++; source.name = known[source.name]"}
+- when: onComplete
+  script: if (seen != 1200 || !(counter instanceof Counter) || counter.n != 1200) { error = true; error_message = 'saw ' + seen; }
+`)
+	f.want("ledger", run.Ledger.String(), "1,200 = 1,200 inserted + 0 updated + 0 unchanged + 0 skipped + 0 rejected")
+	all := f.values("name")
+	f.want("names", fmt.Sprint(strings.Count(all, "=found")), "1200")
+}
+
+// A script may find the record itself, by whatever it likes; -1 says that there is none.
+func TestASourceScriptMayFindTheRecord(t *testing.T) {
+	for _, how := range []string{
+		"var gr = new GlideRecord('server'); answer = gr.get('serial', source.serial) || source.name != '' && gr.get('name', source.name) ? gr.sys_id : -1",
+		"answer = '-1'",
+	} {
+		f := scripted(t)
+		yaml := `
+targetTable: server
+fields:
+  sys_id: {useSourceScript: true, sourceScript: "` + how + `", coalesce: true}
+  serial: Serial
+  name: Name
+`
+		run := f.load("Serial,Name\na,x\nb,y\n", yaml)
+		f.want("first ledger", run.Ledger.String(), "2 = 2 inserted + 0 updated + 0 unchanged + 0 skipped + 0 rejected")
+		f.want("names", f.values("name"), "a=x b=y")
+		if how == "answer = '-1'" {
+			continue
+		}
+		run = f.load("Serial,Name\na,z\nc,y\nd,\n", yaml)
+		f.want("second ledger", run.Ledger.String(), "3 = 1 inserted + 2 updated + 0 unchanged + 0 skipped + 0 rejected")
+		f.want("names", f.values("name"), "a=z c=y d=")
+	}
 }
 
 func TestOnCompleteRunsOnceAfterAllRows(t *testing.T) {

@@ -85,6 +85,10 @@ func Compile(def Def, headers []string, target *record.Table) (*Map, error) {
 			return nil, fault.During("map "+def.Title(), err)
 		}
 	}
+	if m.IDKey() >= 0 && len(m.Key) > 1 {
+		return nil, fault.New(fault.Invalid, "map %s: a script that finds the sys_id is the whole key", def.Title()).
+			WithHint("leave coalesce to the field sys_id alone")
+	}
 	if m.RowScripts() {
 		m.widen()
 	}
@@ -121,7 +125,8 @@ func (m *Map) add(d *FieldDef, headers []string, zone *time.Location) error {
 	if f == nil {
 		return m.unknownField(d.Target)
 	}
-	if record.IsSystemField(f.Name) && f.Name != record.SysClassName {
+	byID := f.Name == record.SysID && d.Coalesce && d.UseSourceScript
+	if record.IsSystemField(f.Name) && f.Name != record.SysClassName && !byID {
 		return fault.New(fault.Invalid, "field %s is kept by the system and cannot be mapped", f.Name)
 	}
 	if slices.Contains(m.Fields, f.Name) {
@@ -150,7 +155,7 @@ func (m *Map) add(d *FieldDef, headers []string, zone *time.Location) error {
 	e.plain = e.convert == nil && e.refs == nil && len(f.Choices) == 0
 	if d.Coalesce {
 		m.Key = append(m.Key, len(m.Fields))
-		m.Fold = append(m.Fold, !d.CoalesceCaseSensitive && f.Type.Kind() == query.Text)
+		m.Fold = append(m.Fold, !d.CoalesceCaseSensitive && f.Type.Kind() == query.Text && !byID)
 	}
 	m.Fields = append(m.Fields, f.Name)
 	m.entries = append(m.entries, e)

@@ -196,6 +196,9 @@ func (m *Map) KeyOf(values, dst []record.Value) ([]record.Value, KeyState) {
 	empty, allowed := 0, 0
 	for n, k := range m.Key {
 		v := values[k]
+		if v.Text == newRecord && m.Fields[k] == record.SysID {
+			return append(dst, v), KeyInsert
+		}
 		if v.Empty() || IsKeep(v) {
 			empty++
 			if m.entries[k].keyEmpty {
@@ -218,6 +221,19 @@ func (m *Map) KeyOf(values, dst []record.Value) ([]record.Value, KeyState) {
 		return dst, KeyPartial
 	}
 	return dst, KeyEmpty
+}
+
+// newRecord is what a script that finds a sys_id answers when there is none.
+const newRecord = "-1"
+
+// IDKey is the place among Fields of the sys_id, where a script finds it: the whole key. -1 where the key is another.
+func (m *Map) IDKey() int {
+	for _, k := range m.Key {
+		if m.Fields[k] == record.SysID {
+			return k
+		}
+	}
+	return -1
 }
 
 // EmptyKey describes a row that is skipped for its key.

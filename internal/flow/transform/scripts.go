@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dop251/goja"
+
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/script"
@@ -180,13 +182,14 @@ func (m *Map) Begin(ctx context.Context, engine *script.Engine, env script.Env, 
 		return nil, err
 	}
 	r := &Run{m: m, scope: scope, source: record.NewRecord(table)}
+	r.know(set)
 	r.object = scope.Record(r.source, script.RecordOptions{})
 	scope.Set("source", r.object.Object())
+	for _, name := range []string{"target", "action"} { // scripts name them before there are any
+		scope.Set(name, goja.Undefined())
+	}
 	scope.Set("map", map[string]any{"name": m.Def.Name, "sys_id": record.IDFrom("map", m.Def.Title()), "source_table": m.Def.SourceTable,
 		"target_table": m.Def.TargetTable, "order": m.Def.Order, "resumed": set.Resumed})
-	if set.Record != nil {
-		scope.Set("import_set", scope.Record(set.Record, script.RecordOptions{}).Object())
-	}
 	if err := scope.Define("log", r.log()); err != nil {
 		scope.Close()
 		return nil, err
@@ -195,7 +198,31 @@ func (m *Map) Begin(ctx context.Context, engine *script.Engine, env script.Env, 
 	return r, nil
 }
 
-// Close ends the scripts of the transaction.
+// Keeps reports whether the map's scripts of all transactions share one scope: what onStart sets is there for the rows, and
+// what those leave is there for onComplete.
+func (m *Map) Keeps() bool { return m.Has(OnStart) || m.Has(OnComplete) }
+
+// Rest ends the scripts of a transaction; what they set stays for Resume.
+func (r *Run) Rest() error {
+	r.m.run = nil
+	return r.scope.Rest()
+}
+
+// Resume goes on with the scripts in another transaction.
+func (r *Run) Resume(ctx context.Context, env script.Env, set ImportSet) {
+	r.m.run = r
+	r.scope.Renew(ctx, env)
+	r.know(set)
+}
+
+// know makes the import set known to scripts.
+func (r *Run) know(set ImportSet) {
+	if set.Record != nil {
+		r.scope.Set("import_set", r.scope.Record(set.Record, script.RecordOptions{}).Object())
+	}
+}
+
+// Close ends the scripts.
 func (r *Run) Close() {
 	r.m.run = nil
 	r.scope.Close()
@@ -321,7 +348,7 @@ func (m *Map) answer(e *entry, cells []record.Value) (string, *Reject) {
 	if r == nil {
 		return "", &Reject{Code: "script_error", Field: e.field.Name, Msg: "its script is not open"}
 	}
-	if !m.RowScripts() {
+	if e.key || !m.RowScripts() { // keys are read before their row takes its turn
 		r.Take(cells)
 	}
 	r.scope.Set("answer", nil)
