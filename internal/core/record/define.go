@@ -246,6 +246,9 @@ func (db *DB) catchUp(ctx context.Context) error {
 	return db.Reload(ctx)
 }
 
+// Redefines reports whether the transaction defines tables or fields: the catalog knows them only when it has committed.
+func (w *Writer) Redefines() bool { return len(w.notes.redefined) > 0 }
+
 // noteDefinition remembers that a definition was written.
 func (w *Writer) noteDefinition(r *Record) {
 	if name := r.Get("name").Text; isDictionary(r.Table) && !w.notes.defining && !slices.Contains(w.notes.redefined, name) {

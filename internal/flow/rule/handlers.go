@@ -235,7 +235,9 @@ func (k keeper) Before(_ context.Context, c *record.Change) error {
 		if err == nil {
 			_, err = query.Compile(where, dictionary{t})
 		}
-		return err
+		if err != nil && !c.Writer.Redefines() { // else the fields may come with it
+			return err
+		}
 	}
 	return nil
 }
