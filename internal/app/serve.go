@@ -197,6 +197,7 @@ func (s *serving) run(ctx context.Context, listener net.Listener) error {
 	tending.Go(func() { s.keepLog(ctx) })
 	tending.Go(func() { s.Exports.Work(ctx, s.exportFailed) })
 	tending.Go(func() { s.Schedules.Watch(ctx) })
+	tending.Go(func() { s.listen(ctx) })
 	ended := make(chan error, 1)
 	tending.Go(func() { ended <- s.http.Serve(listener) })
 	select {

@@ -64,7 +64,31 @@ func tableSuffix(o format.Options) string {
 
 func (c *console) sourceCommand() *cobra.Command {
 	return group("source", "Saved data sources: where data is, how it is reached, and how they are", c.sourceListCommand(), c.sourceShowCommand(),
-		c.sourceTestCommand(), c.sourceSampleCommand(), c.sourceRunCommand())
+		c.sourceTestCommand(), c.sourceSampleCommand(), c.sourceRunCommand(), c.sourceCreateCommand())
+}
+
+func (c *console) sourceCreateCommand() *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{Use: "create NAME URL [FIELD=VALUE...]", Short: "Save a data source; the fields are those of " + datasource.SourceTable, Args: exactly("NAME", "URL", "[FIELD=VALUE...]"),
+		Example: "  headrace source create nightly sftp://feeds@files.example.com/out/servers_*.csv import_set_table_name=imp_server credential=feeds done_folder=done"}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show it, keep nothing")
+	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error {
+		values, err := assignments(args[2:])
+		if err != nil {
+			return err
+		}
+		values = append([]record.Assignment{{Field: "name", Value: record.Text(args[0])}, {Field: "connection_url", Value: record.Text(args[1])}}, values...)
+		t, err := a.DB.Table(datasource.SourceTable)
+		if err != nil {
+			return err
+		}
+		var r *record.Record
+		if err := change(ctx, a, dryRun, func(w *record.Writer) error { r, err = w.Insert(ctx, t, values); return err }); err != nil {
+			return err
+		}
+		return c.showMade(r)
+	})
+	return cmd
 }
 
 var sourceHeader = []string{"name", "active", "kind", "at", "staging", "state", "last success", "message"}
@@ -124,6 +148,9 @@ func shownAnswer(s *datasource.Shown) answer {
 		fmt.Fprintf(&b, "    %-26s %s\n", name, oneLine(s.Settings[name], widest))
 	}
 	fmt.Fprintf(&b, "    %-26s %s\n", "state", strings.TrimSpace(s.State+"  "+oneLine(s.Message, widest)))
+	for _, a := range s.Alerts {
+		fmt.Fprintf(&b, "    alert %-11s %s\n", a.Kind, oneLine(a.Message, 200))
+	}
 	for _, f := range s.Files {
 		line := fmt.Sprintf("    file  %-11s %s  %s bytes", f.State, f.Path, importset.Thousands(f.Size))
 		if f.Run > 0 {
@@ -235,19 +262,20 @@ func (c *console) showSample(columns []string, rows [][]*string, notes []string)
 func (c *console) sourceRunCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "run NAME", Short: "Bring in what is new of a data source; the same as `headrace import NAME`", Args: exactly("NAME")}
 	restart := cmd.Flags().Bool("restart", false, "begin anew: files that were imported are imported again, unfinished runs are not resumed")
+	accept := cmd.Flags().Bool("accept", false, "whatever differs from the contract is agreed on from now")
 	cmd.RunE = c.withApp(func(ctx context.Context, a *app.App, args []string) error {
-		return c.runSource(ctx, a, args[0], *restart)
+		return c.runSource(ctx, a, args[0], *restart, *accept)
 	})
 	return c.onServer(cmd, func(ctx context.Context, r *remote, args []string) error {
-		return c.remoteSource(ctx, r, args[0], *restart)
+		return c.remoteSource(ctx, r, args[0], *restart, *accept)
 	})
 }
 
 // runSource brings in a saved data source.
-func (c *console) runSource(ctx context.Context, a *app.App, name string, restart bool) error {
+func (c *console) runSource(ctx context.Context, a *app.App, name string, restart, accept bool) error {
 	p := c.follow(nil)
 	defer p.done()
-	result, err := a.Sources.Run(ctx, datasource.Request{Name: name, Actor: record.System, Restart: restart, Progress: p.run,
+	result, err := a.Sources.Run(ctx, datasource.Request{Name: name, Actor: record.System, Restart: restart, Accept: accept, Progress: p.run,
 		Notes: func(n string) { c.note("  %s", n) }})
 	p.done()
 	if result == nil {
@@ -293,6 +321,9 @@ func (c *console) showResult(r *v1.SourceResult) error {
 
 func sourceResultText(r *v1.SourceResult) string {
 	var b strings.Builder
+	for _, d := range r.Drift {
+		b.WriteString("  drift     " + d.Line() + "\n")
+	}
 	for _, f := range r.Files {
 		line := fmt.Sprintf("  %-9s %s", f.State, f.Path)
 		if f.Reason != "" {
@@ -302,7 +333,7 @@ func sourceResultText(r *v1.SourceResult) string {
 	}
 	for _, told := range r.Runs {
 		run := runFrom(told)
-		b.WriteString(runLine(run) + mapLines(run) + groupLines(told.Reasons, run.Ledger))
+		b.WriteString(runLine(run) + mapLines(run) + absentLine(run.Absent) + groupLines(told.Reasons, run.Ledger))
 	}
 	switch {
 	case r.State == datasource.StateNothing:

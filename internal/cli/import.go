@@ -56,7 +56,7 @@ names say the same. The same import of the same bytes resumes its unfinished run
 
 func (c *console) runImport(ctx context.Context, a *app.App, name string, o *importOptions) error {
 	if !isPath(name) && !o.plan && o.maps.none() && o.source.none() && unpathed(name) != nil && saves(ctx, a, name) {
-		return c.runSource(ctx, a, name, o.restart)
+		return c.runSource(ctx, a, name, o.restart, false)
 	}
 	in, err := c.openInput(ctx, a, name, &o.source)
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *console) runImport(ctx context.Context, a *app.App, name string, o *imp
 	}
 	p := c.follow(in)
 	defer p.done()
-	req := importset.Request{Source: in.Source, Maps: chosen.Maps, Restart: o.restart, Actor: record.System, Progress: p.run,
+	req := importset.Request{Source: in.Source, Maps: chosen.Maps, Absent: chosen.Absent, Restart: o.restart, Actor: record.System, Progress: p.run,
 		Notes: func(n string) { c.note("  %s", n) }}
 	if o.plan {
 		report, err := a.Plan(ctx, req, chosen.Made, o.save)
@@ -176,7 +176,7 @@ func howToGoOn(run *importset.Run, err error) error {
 
 func runAnswer(run *importset.Run, groups []*importset.Group) answer {
 	row := runRow(run)
-	return answer{value: v1.RunOf(run, groups), header: runHeader, rows: [][]string{row}, text: runLine(run) + mapLines(run) + groupLines(groups, run.Ledger)}
+	return answer{value: v1.RunOf(run, groups), header: runHeader, rows: [][]string{row}, text: runLine(run) + mapLines(run) + absentLine(run.Absent) + groupLines(groups, run.Ledger)}
 }
 
 // runLine is a run in one line: number, state, equation, time.

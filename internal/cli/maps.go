@@ -26,7 +26,7 @@ func (m *mapFlags) none() bool {
 // choose settles the maps of an import. A saved data source has its own.
 func (m *mapFlags) choose(ctx context.Context, c *console, a *app.App, in *input) (*importset.Mapping, error) {
 	if in.opened != nil && in.opened.Saved != "" && m.none() {
-		return &importset.Mapping{Maps: in.opened.Maps}, in.opened.Fault
+		return &importset.Mapping{Maps: in.opened.Maps, Absent: in.opened.Absent}, in.opened.Fault
 	}
 	choice := importset.Choice{Into: m.into, MapsFrom: m.file, Create: m.create, Coalesce: m.coalesce, OnDuplicate: m.onDuplicate, Mode: m.mode}
 	if m.file != "" {

@@ -47,6 +47,9 @@ func planAnswer(r *importset.PlanReport) answer {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  plan            %s   (nothing written)\n", r.Ledger)
 	b.WriteString(mapLines(&importset.Run{Maps: r.Maps}))
+	if r.Absent != nil {
+		b.WriteString(absentLine(r.Absent) + absentDetails(r.Absent))
+	}
 	b.WriteString(groupLines(r.Groups, r.Ledger))
 	for _, table := range slices.Sorted(maps.Keys(r.Created)) {
 		fmt.Fprintf(&b, "    also creates %s records of %s, which rows refer to\n", importset.Thousands(r.Created[table]), table)

@@ -257,9 +257,9 @@ func (c *console) fetchThere(ctx context.Context, r *remote, path, name string, 
 }
 
 // remoteSource has a server bring in one of its data sources.
-func (c *console) remoteSource(ctx context.Context, r *remote, name string, restart bool) error {
+func (c *console) remoteSource(ctx context.Context, r *remote, name string, restart, accept bool) error {
 	var result v1.SourceResult
-	if err := r.post(ctx, "/data-sources/"+url.PathEscape(name)+"/imports", map[string]bool{"restart": restart}, &result); err != nil {
+	if err := r.post(ctx, "/data-sources/"+url.PathEscape(name)+"/imports", map[string]bool{"restart": restart, "accept": accept}, &result); err != nil {
 		return err
 	}
 	for _, n := range result.Notes {
@@ -291,7 +291,7 @@ func (m *mapFlags) params() (url.Values, error) {
 
 func (c *console) remoteImport(ctx context.Context, r *remote, name string, o *importOptions) error {
 	if !isPath(name) && !datasource.IsAddress(name) && !o.plan && o.maps.none() && o.source.none() {
-		err := c.remoteSource(ctx, r, name, o.restart)
+		err := c.remoteSource(ctx, r, name, o.restart, false)
 		if fault.KindOf(err) == fault.NotFound && err != nil {
 			return fault.Wrap(fault.NotFound, err, "%s does not exist here, and is no data source of the server", name).WithHint("%s", fault.HintOf(err))
 		}
@@ -346,7 +346,7 @@ func (c *console) remoteRun(told v1.Run) error {
 // runFrom is the run that an answer of the API tells of.
 func runFrom(r v1.Run) *importset.Run {
 	run := &importset.Run{Number: r.Run, State: importset.State(r.State), Source: r.Source, Target: r.Target, Format: r.Format, Ledger: r.Ledger,
-		Took: time.Duration(r.Seconds * float64(time.Second)), Resumed: r.Resumed, Message: r.Message, Maps: r.Maps, Undone: r.Undo}
+		Took: time.Duration(r.Seconds * float64(time.Second)), Resumed: r.Resumed, Message: r.Message, Maps: r.Maps, Undone: r.Undo, Absent: r.Absent}
 	if started, err := time.Parse(time.RFC3339, r.Started); err == nil {
 		run.Started = started
 	}

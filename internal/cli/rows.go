@@ -178,7 +178,7 @@ func (c *console) runResumeCommand() *cobra.Command {
 			return c.apply(ctx, a, importset.ApplyRequest{Path: stored.Plan, Actor: record.System})
 		}
 		if saved, err := a.Sources.Of(ctx, stored.Source); err != nil || saved != "" && unpathed(stored.Source) != nil {
-			return errors.Join(err, c.runSource(ctx, a, saved, false))
+			return errors.Join(err, c.runSource(ctx, a, saved, false, false))
 		}
 		in, err := c.openAgain(ctx, a, stored)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 
 func (c *console) runCommand() *cobra.Command {
 	return group("run", "Import runs: what they did, and what to do about it", c.runListCommand(), c.runShowCommand(), c.runRowsCommand(),
-		c.runRetryCommand(), c.runResumeCommand(), c.runCancelCommand())
+		c.runRetryCommand(), c.runResumeCommand(), c.runCancelCommand(), c.runAbsentCommand())
 }
 
 // numbered is work on one run.
@@ -77,7 +77,7 @@ func (c *console) runShowCommand() *cobra.Command {
 			return err
 		}
 		out := runAnswer(run, groups)
-		out.text += runDetails(run)
+		out.text += absentDetails(run.Absent) + runDetails(run)
 		return c.show(out)
 	})
 	return c.onServer(cmd, c.remoteShow)

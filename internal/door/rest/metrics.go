@@ -31,7 +31,7 @@ func newMetrics(db *record.DB) (*metrics, error) {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "headrace_http_requests_in_flight", Help: "Requests being answered."}),
 	}
 	registry := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.inFlight, &imports{db: db}, collectors.NewGoCollector(),
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.inFlight, &imports{db: db}, &sources{db: db}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := registry.Register(c); err != nil {
 			return nil, err

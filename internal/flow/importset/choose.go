@@ -27,9 +27,10 @@ type Choice struct {
 
 // Mapping is what an import was decided to be.
 type Mapping struct {
-	Maps  []transform.Def
-	Made  *record.Table // the table to make first, or nil
-	Notes []string      // what was decided and nobody asked for
+	Absent *AbsentTerms // of a saved data source that is a full set; nil else
+	Maps   []transform.Def
+	Made   *record.Table // the table to make first, or nil
+	Notes  []string      // what was decided and nobody asked for
 }
 
 // SurveyFunc reads a source from end to end; it is how a caller shows the progress of it.

@@ -124,7 +124,7 @@ func (c *call) mapping(src *importset.Source) (*importset.Mapping, error) {
 		if c.opened.Fault != nil {
 			return nil, c.opened.Fault
 		}
-		return &importset.Mapping{Maps: c.opened.Maps}, c.mayFill(targets(c.opened.Maps)...)
+		return &importset.Mapping{Maps: c.opened.Maps, Absent: c.opened.Absent}, c.mayFill(targets(c.opened.Maps)...)
 	}
 	choice := importset.Choice{Into: c.text("into"), MapsFrom: "the map", Create: c.flag("create"), Coalesce: c.list("coalesce"),
 		OnDuplicate: c.text("on_duplicate"), Mode: c.text("mode")}
@@ -180,7 +180,7 @@ func (a *API) importFile(c *call) (*reply, error) {
 	}
 	notes := newNotes(chosen.Notes)
 	return c.start(notes, file, func(ctx context.Context, began func(*importset.Run)) (*importset.Run, error) {
-		return a.Imports.Import(ctx, importset.Request{Source: src, Maps: chosen.Maps, Restart: restart, Actor: actor, Notes: notes.add, Began: began})
+		return a.Imports.Import(ctx, importset.Request{Source: src, Maps: chosen.Maps, Absent: chosen.Absent, Restart: restart, Actor: actor, Notes: notes.add, Began: began})
 	})
 }
 

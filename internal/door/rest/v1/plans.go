@@ -31,11 +31,12 @@ type Plan struct {
 	Changes []importset.PlannedChange `json:"changes,omitempty"` // the first ones
 	Created map[string]int64          `json:"created,omitempty"`
 	Notes   []string                  `json:"notes,omitempty"`
+	Absent  *importset.AbsentReport   `json:"absent,omitempty"`
 }
 
 // Report is the plan as the import set makes it.
 func (p *Plan) Report() *importset.PlanReport {
-	return &importset.PlanReport{Source: p.Source, Ledger: p.Ledger, Maps: p.Maps, Groups: p.Groups, Changes: p.Changes, Created: p.Created, Notes: p.Notes}
+	return &importset.PlanReport{Source: p.Source, Ledger: p.Ledger, Maps: p.Maps, Groups: p.Groups, Changes: p.Changes, Created: p.Created, Notes: p.Notes, Absent: p.Absent}
 }
 
 func planParam() record.Field { return needed(param("plan", record.String, "The id of the plan.")) }
@@ -69,12 +70,12 @@ func (a *API) plan(c *call) (*reply, error) {
 	}
 	id, notes := record.NewID(), newNotes(chosen.Notes)
 	file := a.spool.plan(id, ".plan")
-	report, err := a.Plan(c.Context(), importset.Request{Source: src, Maps: chosen.Maps, Actor: c.actor(), Notes: notes.add}, chosen.Made, file)
+	report, err := a.Plan(c.Context(), importset.Request{Source: src, Maps: chosen.Maps, Absent: chosen.Absent, Actor: c.actor(), Notes: notes.add}, chosen.Made, file)
 	if err != nil {
 		return nil, err
 	}
 	p := Plan{ID: id, State: "planned", Made: stamp(time.Now()), MadeBy: c.who.UserName, Source: report.Source, Ledger: report.Ledger, Targets: targets(chosen.Maps),
-		Groups: report.Groups, Changes: report.Changes, Created: report.Created, Notes: append(notes.all(), report.Notes...)}
+		Groups: report.Groups, Changes: report.Changes, Created: report.Created, Notes: append(notes.all(), report.Notes...), Absent: report.Absent}
 	if len(report.Maps) > 1 {
 		p.Maps = report.Maps
 	}

@@ -21,20 +21,21 @@ type Run struct {
 	Target string `json:"target"`
 	Format string `json:"format"`
 	importset.Ledger
-	Seconds float64               `json:"seconds"`
-	Started string                `json:"started"`
-	Resumed int64                 `json:"resumed_at_row,omitempty"`
-	Message string                `json:"message,omitempty"`
-	Maps    []importset.MapRun    `json:"maps,omitempty"`
-	Undo    *importset.UndoReport `json:"undo,omitempty"`
-	Reasons []*importset.Group    `json:"reasons,omitempty"`
-	Notes   []string              `json:"notes,omitempty"`
+	Seconds float64                 `json:"seconds"`
+	Started string                  `json:"started"`
+	Resumed int64                   `json:"resumed_at_row,omitempty"`
+	Message string                  `json:"message,omitempty"`
+	Maps    []importset.MapRun      `json:"maps,omitempty"`
+	Undo    *importset.UndoReport   `json:"undo,omitempty"`
+	Reasons []*importset.Group      `json:"reasons,omitempty"`
+	Notes   []string                `json:"notes,omitempty"`
+	Absent  *importset.AbsentReport `json:"absent,omitempty"`
 }
 
 // RunOf is a run with the reasons of its skipped and rejected rows.
 func RunOf(run *importset.Run, groups []*importset.Group) Run {
 	r := Run{Run: run.Number, State: string(run.State), Source: run.Source, Target: run.Target, Format: run.Format, Ledger: run.Ledger,
-		Seconds: run.Took.Seconds(), Started: stamp(run.Started), Resumed: run.Resumed, Message: run.Message, Undo: run.Undone, Reasons: groups}
+		Seconds: run.Took.Seconds(), Started: stamp(run.Started), Resumed: run.Resumed, Message: run.Message, Undo: run.Undone, Reasons: groups, Absent: run.Absent}
 	if len(run.Maps) > 1 {
 		r.Maps = run.Maps
 	}
@@ -115,6 +116,10 @@ func (a *API) runOperations() []*operation {
 			doc:     "What it inserted is removed, what it changed gets its old values; records that somebody changed since are left as they are, and listed.",
 			body:    fields("UndoRequest", param("dry_run", record.Boolean, "Say what would happen, change nothing.")),
 			answers: []outcome{{status: 200, doc: "What was done.", schema: undoSchema()}}, do: a.undo},
+		{id: "absentOfRun", method: "POST", path: "/runs/{run}/absent", summary: "Deal with the records that the source of a run does not hold", roles: importers, params: one, optional: true,
+			doc:     "Goes on where that was cut off, or, with allow, does what the limits of the data source refused.",
+			body:    fields("AbsentRequest", param("allow", record.Boolean, "Whatever the limits say, this once."), param("dry_run", record.Boolean, "Say what would happen, change nothing.")),
+			answers: []outcome{{status: 200, doc: "What became of them.", schema: absentSchema()}}, do: a.absent},
 		{id: "retryRun", method: "POST", path: "/runs/{run}/retry", summary: "Take the rejected rows through the maps again, or through mended ones", roles: importers,
 			params: one, optional: true, body: fields("RetryRequest", param("map", record.String, "Mended maps as YAML, or the name of maps of an earlier run.")),
 			answers: []outcome{{status: 200, doc: "The run as it is now.", schema: runSchema()}}, do: a.retry},
@@ -285,6 +290,23 @@ func (a *API) undo(c *call) (*reply, error) {
 		return nil, err
 	}
 	return &reply{body: Undone{report, dry}}, nil
+}
+
+func (a *API) absent(c *call) (*reply, error) {
+	number := c.number("run", 0)
+	if err := c.mayTouch(number); err != nil {
+		return nil, err
+	}
+	req := importset.AbsentRequest{Run: number, Allow: c.body["allow"] == true, DryRun: c.body["dry_run"] == true, Actor: c.actor()}
+	var report *importset.AbsentReport
+	err := c.toItsEnd(func(ctx context.Context) (err error) {
+		report, err = a.Imports.ResumeAbsent(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply{body: report}, nil
 }
 
 // Undone is what an undo did, or would do.

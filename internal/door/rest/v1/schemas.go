@@ -1,6 +1,9 @@
 package v1
 
-import "headrace/internal/core/record"
+import (
+	"headrace/internal/core/record"
+	"headrace/internal/flow/importset"
+)
 
 func req(name string, t record.Type, help string) record.Field {
 	return needed(param(name, t, "%s", help))
@@ -20,7 +23,7 @@ func runSchema() *schema {
 		req("source", record.String, ""), req("target", record.String, "The table of the first map."), req("format", record.String, "")}, ledgerFields()...)
 	list = append(list, req("seconds", record.Decimal, "Time it took so far."), req("started", record.DateTime, ""),
 		param("resumed_at_row", record.Integer, "Rows that an earlier attempt had done."), param("message", record.String, "Why it did not end well."))
-	return fields("Run", list...).with(may("maps", listOf(mapRunSchema())), may("undo", undoReport()), may("reasons", listOf(groupSchema())), may("notes", listOf(text())))
+	return fields("Run", list...).with(may("maps", listOf(mapRunSchema())), may("undo", undoReport()), may("reasons", listOf(groupSchema())), may("notes", listOf(text())), may("absent", absentSchema()))
 }
 
 func mapRunSchema() *schema {
@@ -62,6 +65,18 @@ func refusalSchema() *schema {
 	return fields("Refusal", req("table", record.String, ""), req("record", record.String, ""), req("why", record.String, ""))
 }
 
+func absentSchema() *schema {
+	example := fields("AbsentRecord", req("record", record.String, ""), req("display", record.String, ""))
+	return fields("AbsentReport", needed(oneOf(param("state", record.String, ""), importset.AbsentPlanned, importset.AbsentRefused, importset.AbsentRunning, importset.AbsentDone)),
+		param("target", record.String, "The table."), param("where", record.String, "Encoded query: the records that the source answers for."),
+		needed(oneOf(param("policy", record.String, ""), string(importset.FlagAbsent), string(importset.DeactivateAbsent), string(importset.DeleteAbsent))),
+		param("field", record.String, "That is set by flag and deactivate."), param("value", record.String, ""),
+		req("max_percent", record.Decimal, "More of the records answered for are not believed."), req("max_rows", record.Integer, "Nor are more than these."),
+		param("allow_rejected", record.Boolean, ""), req("records", record.Integer, "That the source answers for, before anything was done."), req("absent", record.Integer, ""),
+		req("flagged", record.Integer, ""), req("deactivated", record.Integer, ""), req("deleted", record.Integer, ""), req("kept", record.Integer, "That a rule did not let go."),
+		param("why", record.String, "Why nothing was touched.")).with(may("examples", listOf(example)), may("kept_records", listOf(refusalSchema())))
+}
+
 func undoReport() *schema {
 	return fields("UndoReport", undoFields()...).with(may("refusals", listOf(refusalSchema())))
 }
@@ -93,7 +108,7 @@ func planSchema() *schema {
 	list := append([]record.Field{req("id", record.String, ""), req("state", record.String, "planned"), req("source", record.String, ""),
 		req("made", record.DateTime, ""), req("made_by", record.String, "")}, ledgerFields()...)
 	return fields("Plan", list...).with(must("targets", listOf(text())), may("maps", listOf(mapRunSchema())), may("groups", listOf(groupSchema())),
-		may("changes", listOf(planned)), may("created", mapOf(whole())), may("notes", listOf(text())))
+		may("changes", listOf(planned)), may("created", mapOf(whole())), may("notes", listOf(text())), may("absent", absentSchema()))
 }
 
 func tableFields() []record.Field {

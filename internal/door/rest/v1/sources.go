@@ -22,11 +22,12 @@ type SourceResult struct {
 	Runs    []Run                   `json:"runs"`
 	Files   []datasource.FileResult `json:"files,omitempty"`
 	Notes   []string                `json:"notes,omitempty"`
+	Drift   []datasource.Difference `json:"drift,omitempty"`
 }
 
 // ResultOf is a result with the reasons of each run's skipped and rejected rows.
 func ResultOf(r *datasource.Result, groups [][]*importset.Group) *SourceResult {
-	out := &SourceResult{State: r.State, Message: r.Message, Mark: r.Mark, Files: r.Files, Runs: []Run{}}
+	out := &SourceResult{State: r.State, Message: r.Message, Mark: r.Mark, Files: r.Files, Drift: r.Drift, Runs: []Run{}}
 	for i, run := range r.Runs {
 		out.Runs = append(out.Runs, RunOf(run, groups[i]))
 	}
@@ -75,7 +76,8 @@ func (a *API) dataSourceOperations() []*operation {
 			params: []record.Field{name, rows}, answers: []outcome{{status: 200, doc: "The rows.", schema: sampleSchema()}}, do: a.sampleSource},
 		{id: "runDataSource", method: "POST", path: "/data-sources/{name}/imports", summary: "Bring in what is new of a data source", roles: importers,
 			doc:    "What is new goes through the maps of the source's staging table; the answer comes when all of it is done.",
-			params: []record.Field{name}, optional: true, body: fields("SourceRunRequest", param("restart", record.Boolean, "Begin anew: import files again, resume nothing.")),
+			params: []record.Field{name}, optional: true, body: fields("SourceRunRequest", param("restart", record.Boolean, "Begin anew: import files again, resume nothing."),
+				param("accept", record.Boolean, "Whatever differs from the contract is agreed on from now.")),
 			answers: []outcome{{status: 200, doc: "What it came to.", schema: sourceResultSchema()}}, do: a.runSource},
 	}
 }
@@ -151,10 +153,10 @@ func (a *API) runSource(c *call) (*reply, error) {
 		return nil, err
 	}
 	notes := newNotes(nil)
-	restart := c.body["restart"] == true
+	restart, accept := c.body["restart"] == true, c.body["accept"] == true
 	var result *datasource.Result
 	err = c.toItsEnd(func(ctx context.Context) (err error) {
-		result, err = a.Sources.Run(ctx, datasource.Request{Name: c.text("name"), Actor: c.actor(), Restart: restart, Notes: notes.add})
+		result, err = a.Sources.Run(ctx, datasource.Request{Name: c.text("name"), Actor: c.actor(), Restart: restart, Accept: accept, Notes: notes.add})
 		return err
 	})
 	if err != nil {
@@ -237,7 +239,7 @@ func fileSchema() *schema {
 }
 
 func shownSchema() *schema {
-	return fields("DataSourceDetails", listedFields()...).with(must("settings", mapOf(text())), must("files", listOf(fileSchema())))
+	return fields("DataSourceDetails", listedFields()...).with(must("settings", mapOf(text())), must("files", listOf(fileSchema())), may("alerts", listOf(alertSchema())))
 }
 
 func checkedSchema() *schema {
@@ -253,5 +255,15 @@ func sampleSchema() *schema {
 func sourceResultSchema() *schema {
 	return fields("DataSourceResult", needed(oneOf(param("state", record.String, ""), datasource.StateDone, datasource.StateNothing, datasource.StateWaiting, datasource.StateFailed)),
 		param("message", record.String, ""), param("mark", record.String, "Where the next reading of rows goes on.")).
-		with(must("runs", listOf(runSchema())), may("files", listOf(fileSchema())), may("notes", listOf(text())))
+		with(must("runs", listOf(runSchema())), may("files", listOf(fileSchema())), may("notes", listOf(text())), may("drift", listOf(driftSchema())))
+}
+
+func driftSchema() *schema {
+	return fields("Difference", needed(oneOf(param("kind", record.String, ""), datasource.NewColumn, datasource.MissingColumn, datasource.ChangedType)), req("column", record.String, ""),
+		param("was", record.String, "The type agreed on."), param("is", record.String, "The type that came."), req("policy", record.String, "ignore, add, quarantine or stop."), param("hint", record.String, ""))
+}
+
+func alertSchema() *schema {
+	return fields("Alert", req("kind", record.String, "failed, late, zero_rows, unusual_count, drift or absent_refused."), param("subject", record.String, "The column, of drift."), req("message", record.String, ""),
+		param("hint", record.String, ""), param("run", record.Integer, ""), param("since", record.String, ""))
 }

@@ -57,6 +57,19 @@ func (s *Service) tellAll(ctx context.Context, w *record.Writer, sourceID, name 
 	return nil
 }
 
+// Alerts lists the open alerts of a source, the oldest first.
+func (s *Service) Alerts(ctx context.Context, sourceID string) ([]Alert, error) {
+	t := s.DB.Catalog().Table(AlertTable)
+	all, err := s.read(ctx, &record.Query{Table: t, Fields: t.Names(), OrderBy: []query.Order{{Field: record.SysID}}, Where: &query.And{Parts: []query.Node{
+		&query.Term{Field: "source", Op: query.Equal, Values: []string{sourceID}}, &query.Term{Field: "state", Op: query.Equal, Values: []string{"open"}}}}})
+	var out []Alert
+	for _, r := range all {
+		get := func(field string) string { return r.Get(field).Text }
+		out = append(out, Alert{Kind: get("kind"), Subject: get("subject"), Message: get("message"), Hint: get("hint"), Run: number(r, "run"), Since: get("at")})
+	}
+	return out, err
+}
+
 func (s *Service) raise(ctx context.Context, w *record.Writer, sourceID, name string, a *Alert) error {
 	now := w.Now().Format(record.DateTimeLayout)
 	values := []record.Assignment{}

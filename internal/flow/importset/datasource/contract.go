@@ -111,6 +111,14 @@ func (d Difference) String() string {
 	return what + ": " + done
 }
 
+// Line is String with the hint.
+func (d Difference) Line() string {
+	if d.Hint == "" {
+		return d.String()
+	}
+	return d.String() + " (" + d.Hint + ")"
+}
+
 // compare holds what came against the contract. Order and case of columns do not matter, nor does a column without any
 // values.
 func (c *contract) compare(came *observed) []Difference {
@@ -286,10 +294,7 @@ func (j *job) decide(differences []Difference) error {
 			d.Policy = "add"
 		}
 		stop, aside = stop || d.Policy == "stop", aside || d.Policy == "quarantine"
-		words = append(words, d.String())
-		if d.Hint != "" {
-			words[i] += " (" + d.Hint + ")"
-		}
+		words = append(words, d.Line())
 		if j.req.Notes != nil {
 			j.req.Notes("drift: " + words[i])
 		}

@@ -67,6 +67,7 @@ type Alert struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 	Run     int64  `json:"run,omitempty"`
+	Since   string `json:"since,omitempty"`
 }
 
 func (a *Alert) key() string { return a.Kind + "\x00" + a.Subject }

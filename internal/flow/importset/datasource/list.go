@@ -27,8 +27,9 @@ type Listed struct {
 // Shown is a saved source with all that is known of it.
 type Shown struct {
 	Listed
-	Settings map[string]string `json:"settings"` // fields of its record that hold something
-	Files    []FileResult      `json:"files"`    // the newest last
+	Settings map[string]string `json:"settings"`         // fields of its record that hold something
+	Files    []FileResult      `json:"files"`            // the newest last
+	Alerts   []Alert           `json:"alerts,omitempty"` // that are open
 }
 
 // List gives all saved sources by name.
@@ -83,6 +84,9 @@ func (s *Service) Describe(ctx context.Context, name string) (*Shown, error) {
 		}
 	}
 	out.Settings["connection_url"] = l.At
+	if out.Alerts, err = s.Alerts(ctx, r.ID()); err != nil {
+		return nil, err
+	}
 	known, err := s.deliveries(ctx, r.ID())
 	known = slices.DeleteFunc(known, func(d *delivery) bool { return d.Path == rowsPath })
 	for _, d := range known[max(0, len(known)-mostFiles):] {

@@ -39,7 +39,10 @@ type Opened struct {
 	Saved string          // the name of the saved source; "" for others
 	Maps  []transform.Def // of the saved source's staging table, if it has some
 	Fault error           // why a saved source has no maps
-	end   func() error
+	// Absent is what becomes of records that a saved source does not hold; nil when nothing does, or when what was opened is
+	// not all that it holds.
+	Absent *importset.AbsentTerms
+	end    func() error
 }
 
 // Close ends the use of the source.
@@ -76,6 +79,9 @@ func (s *Service) Open(ctx context.Context, ref string, given Given) (*Opened, e
 	if d.record != nil {
 		out.Saved = d.name
 		out.Maps, out.Fault = s.mapsOf(ctx, d)
+		if d.get("use_last_run_datetime") != "true" && d.since == "" && len(given.Options) == 0 {
+			out.Absent = d.absentTerms()
+		}
 	}
 	if d.kind.Rows != nil {
 		return out, s.openRows(ctx, d, out)
@@ -227,6 +233,9 @@ func (s *Service) openFile(ctx context.Context, d *saved, options format.Options
 	if err != nil {
 		return err
 	}
+	if d.parts {
+		out.Absent = nil
+	}
 	c, _, err := s.fetch(ctx, place, "once "+record.NewID(), f, options)
 	if err != nil {
 		return err
@@ -262,7 +271,9 @@ func (s *Service) choose(ctx context.Context, d *saved, place source.Files) (sou
 		if err := errors.Join(err, c.close()); err != nil {
 			return source.File{}, err
 		}
-		return turn(&line{job: j, place: place, controls: c, known: known, listed: listed}), nil
+		l := &line{job: j, place: place, controls: c, known: known, listed: listed}
+		d.parts = !l.isWhole()
+		return turn(l), nil
 	}
 	switch {
 	case len(listed) == 0:

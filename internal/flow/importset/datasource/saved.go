@@ -28,6 +28,7 @@ type saved struct {
 	lines         format.Format // of gathered rows
 	since         string        // where the next reading of rows begins; "" reads all
 	quiet         time.Duration
+	parts         bool // several files are there, so that none is known to be the whole set
 }
 
 // get gives the text of a field of the record.
