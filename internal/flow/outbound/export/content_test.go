@@ -31,6 +31,8 @@ func (w *world) furnish(t testing.TB) (first string) {
 }
 
 func TestFileHoldsWhatTheSetAsksFor(t *testing.T) {
+	w := open(t, stores.SQLite(t), t.TempDir())
+	w.furnish(t)
 	for name, c := range map[string]struct {
 		set  []string
 		file string
@@ -57,9 +59,7 @@ func TestFileHoldsWhatTheSetAsksFor(t *testing.T) {
 		"no records":             {[]string{"fields", "name", "query", "name=gamma", "file_name", "a.csv"}, "a.csv", "name\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := open(t, stores.SQLite(t), t.TempDir())
-			w.furnish(t)
-			w.set(t, c.set...)
+			w.set(t, append(c.set, "overwrite", "true")...)
 			r := w.run(t)
 			if r.FileName != c.file {
 				t.Fatalf("the file is %s, want %s", r.FileName, c.file)
@@ -166,6 +166,8 @@ func TestAccessRulesHoldForTheUserThatItRunsAs(t *testing.T) {
 }
 
 func TestWhatIsWrongWithASetIsSaidBeforeAnythingIsSent(t *testing.T) {
+	w := open(t, stores.SQLite(t), t.TempDir())
+	w.furnish(t)
 	for name, c := range map[string]struct {
 		set  []string
 		kind fault.Kind
@@ -193,8 +195,6 @@ func TestWhatIsWrongWithASetIsSaidBeforeAnythingIsSent(t *testing.T) {
 		"not active":      {[]string{"active", "false"}, fault.Refused, "not active"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := open(t, stores.SQLite(t), t.TempDir())
-			w.furnish(t)
 			w.set(t, c.set...)
 			r, err := w.Run(t.Context(), "servers", record.System)
 			if fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {

@@ -181,16 +181,20 @@ func TestMemoryIsBoundedWhateverTheSizeOfTheFile(t *testing.T) {
 	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		most := uint64(0)
 		w := openWith(t, cfg, t.TempDir(), []format.Format{weighing{most: &most}})
-		for range 10 {
+		servers := 100_000
+		if cfg.Path == "" && os.Getenv("HEADRACE_SOAK") == "" { // filling it takes PostgreSQL its time
+			servers = 40_000
+		}
+		for range servers / 10_000 {
 			w.fill(t, 10_000)
 		}
 		w.set(t, "fields", "", "display_values", "all", "order_by", "note")
 		before := inUse()
 		r := w.run(t)
-		if grown := int64(most) - int64(before); r.Rows != 100_000 || r.Bytes < 10_000_000 || grown > 4<<20 {
+		if grown := int64(most) - int64(before); r.Rows != int64(servers) || r.Bytes < 100*r.Rows || grown > 4<<20 {
 			t.Errorf("%d rows, %d bytes, %d more bytes in use", r.Rows, r.Bytes, grown)
 		}
-		if lines := strings.Count(w.read(t, r.FileName), "\n"); lines != 100_001 {
+		if lines := strings.Count(w.read(t, r.FileName), "\n"); lines != servers+1 {
 			t.Errorf("%d lines", lines)
 		}
 	})

@@ -69,6 +69,7 @@ type world struct {
 	sources *datasource.Service
 	clock   *clock
 	out     string
+	made    string                          // the set
 	places  func(source.Files) source.Files // what stands before the place of files; nil is nothing
 }
 
@@ -183,9 +184,14 @@ func (w *world) change(t testing.TB, table, id string, pairs ...string) {
 	check(t, err)
 }
 
-// set makes the export set "servers" that goes to the folder.
+// set makes the export set "servers" that goes to the folder, in the place of one that there may be.
 func (w *world) set(t testing.TB, pairs ...string) string {
 	t.Helper()
+	tab, err := w.db.Table(export.SetTable)
+	check(t, err)
+	if w.made != "" {
+		check(t, w.db.As(record.System).Delete(t.Context(), tab, w.made))
+	}
 	all := map[string]string{"name": "servers", "table_name": "u_server", "connection_url": w.out, "fields": "name,cores", "order_by": "name"}
 	for i := 0; i < len(pairs); i += 2 {
 		all[pairs[i]] = pairs[i+1]
@@ -194,7 +200,8 @@ func (w *world) set(t testing.TB, pairs ...string) string {
 	for name, v := range all {
 		out = append(out, name, v)
 	}
-	return w.add(t, export.SetTable, out...)
+	w.made = w.add(t, export.SetTable, out...)
+	return w.made
 }
 
 // fill adds n servers.
