@@ -139,7 +139,7 @@ func (l *line) fresh(ctx context.Context) error {
 func (l *line) candidates(ctx context.Context) ([]source.File, error) {
 	slices.SortFunc(l.listed, byAge)
 	var out []source.File
-	for _, f := range l.listed {
+	for _, f := range slices.Clone(l.listed) {
 		if l.besides(f) {
 			continue
 		}
@@ -201,7 +201,7 @@ func (l *line) bring(ctx context.Context, d *delivery) error {
 		err = fault.During(path.Base(d.Path), l.failed(ctx, d, err))
 	}
 	if l.known = append(l.known, d); err == nil || d.state != FileFetched {
-		l.result.Files = append(l.result.Files, FileResult{Path: d.Path, Size: d.Size, SHA256: d.sum, State: d.state, Reason: d.reason, Run: d.run})
+		l.result.Files = append(l.result.Files, FileResult{Path: d.Path, Size: max(d.bytes, d.Size), SHA256: d.sum, State: d.state, Reason: d.reason, Run: d.run})
 	}
 	return err
 }
@@ -276,8 +276,7 @@ func (l *line) have(ctx context.Context, d *delivery) (*copied, promise, error) 
 	if err != nil {
 		return nil, p, err
 	}
-	d.File, d.sum = f, c.sum
-	d.Size = c.size
+	d.File, d.sum, d.bytes = f, c.sum, c.size
 	if err := p.kept(c); err != nil {
 		c.remove() // the next time it is fetched anew
 		return nil, p, err
@@ -327,11 +326,7 @@ const errorSuffix = ".error.txt"
 func (l *line) failed(ctx context.Context, d *delivery, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	d.reason = cause.Error()
-	again := errors.As(cause, new(drifted)) // it waits where it is until somebody has looked
-	switch fault.KindOf(cause) {
-	case fault.Unavailable, fault.Canceled, fault.Internal, fault.Denied:
-		again = true
-	}
+	again := passing(cause) || errors.As(cause, new(drifted)) // what has drifted waits where it is until somebody has looked
 	if d.state != FileFetched || !again {
 		d.state = FileFailed
 	}
@@ -368,6 +363,7 @@ func (l *line) putAside(ctx context.Context, d *delivery, folder string) error {
 	if err != nil {
 		return l.stays(ctx, d, err)
 	}
+	l.listed = slices.Delete(l.listed, at, at+1)
 	if c, ok := l.controls.of(d.File); ok {
 		if err := mover.Move(ctx, c, beside(c.Path, to)); err != nil {
 			return l.stays(ctx, d, err)
@@ -407,6 +403,6 @@ func (l *line) explain(ctx context.Context, d *delivery, cause error) error {
 	if d.run > 0 {
 		fmt.Fprintf(&b, "run %d\n", d.run)
 	}
-	fmt.Fprintf(&b, "%s, %d bytes, SHA-256 %s\n", d.Path, d.Size, d.sum)
+	fmt.Fprintf(&b, "%s, %d bytes, SHA-256 %s\n", d.Path, max(d.bytes, d.Size), d.sum)
 	return putter.Put(ctx, beside(d.Path, l.src.get("error_folder"))+errorSuffix, strings.NewReader(b.String()), true)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"os"
 	"path/filepath"
@@ -124,9 +125,7 @@ func (j *job) left(ctx context.Context) error {
 		if err := j.pour(ctx, d, c); err != nil {
 			return err
 		}
-		if j.src.since != "" && d.mark != "" {
-			j.src.since = d.mark
-		}
+		j.src.since = cmpOr(j.result.Mark, j.src.since)
 	}
 	return nil
 }
@@ -153,8 +152,27 @@ func (j *job) gathered(ctx context.Context, place source.Rows) error {
 	return j.pour(ctx, d, c)
 }
 
-// pour imports gathered rows.
+// pour imports gathered rows. Where trying again cannot help they are given up, and gathered anew the next time.
 func (j *job) pour(ctx context.Context, d *delivery, c *copied) error {
+	err := j.poured(ctx, d, c)
+	if err == nil || passing(err) {
+		return err
+	}
+	d.state, d.reason = FileFailed, err.Error()
+	c.remove()
+	return errors.Join(err, j.keep(ctx, j.src.id, d))
+}
+
+// passing reports whether trying again may help against an error.
+func passing(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Unavailable, fault.Canceled, fault.Internal, fault.Denied:
+		return true
+	}
+	return false
+}
+
+func (j *job) poured(ctx context.Context, d *delivery, c *copied) error {
 	src := j.src.collected(c)
 	came, err := observe(ctx, &src)
 	if err == nil {

@@ -16,6 +16,7 @@ import (
 type delivery struct {
 	record *record.Record
 	source.File
+	bytes              int64 // of the copy, where the listing tells no size; not kept
 	sum, state, reason string
 	run                int64
 	mark               string // of gathered rows: where the next reading goes on
