@@ -104,6 +104,21 @@ func TestPushedRowsAreTransformedAtOnce(t *testing.T) {
 	}
 }
 
+// Pushes have runs too, which tell nothing of a format.
+func TestMapsOfRunsAreFoundAmongPushes(t *testing.T) {
+	f := open(t, servers)
+	f.feed()
+	f.push("serial,name", "A1,web")
+	f.load("Serial,Name\nB1,db\n", "name: Named\ntargetTable: server\nfields: {serial: {sourceField: Serial, coalesce: true}, name: Name}\n")
+	f.push("serial,name", "A2,web")
+	for _, name := range []string{"Named", "Feed"} {
+		found, err := f.MapsNamed(t.Context(), name)
+		if err != nil || len(found) != 1 || found[0].Name != name {
+			t.Errorf("%s: %v %v", name, found, err)
+		}
+	}
+}
+
 func TestUndoOfPushesClosesTheirSet(t *testing.T) {
 	f := open(t, servers)
 	f.feed()

@@ -3,6 +3,7 @@ package importset
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -29,10 +30,16 @@ func (s *Service) Stored(ctx context.Context, number int64) (*Stored, error) {
 		return nil, err
 	}
 	out := &Stored{Source: run.Source, Format: run.Format, Plan: run.record.Get("plan").Text}
-	if err := json.Unmarshal([]byte(run.record.Get("maps").Text), &out.Maps); err != nil {
-		return nil, err
+	for field, into := range map[string]any{"maps": &out.Maps, "options": &out.Options} {
+		text := run.record.Get(field).Text
+		if text == "" {
+			continue // rows that were pushed have no format, and may have no map
+		}
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			return nil, fmt.Errorf("run %d: its %s cannot be read: %w", number, field, err)
+		}
 	}
-	return out, json.Unmarshal([]byte(run.record.Get("options").Text), &out.Options)
+	return out, nil
 }
 
 // RetryRequest says what to try again.
