@@ -81,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		return nil, err
 	}
 	f := newFlows(cfg.Outside)
-	db, err := record.Open(ctx, store, record.Config{Tables: tables(), Hooks: f.hooks(), Guard: f.access, Sealer: sealer{secrets}, Clock: cfg.Outside.Clock})
+	db, err := record.Open(ctx, store, record.Config{Tables: tables(), Hooks: f.hooks(), Guard: f.access, Narrow: f.rules, Sealer: sealer{secrets}, Clock: cfg.Outside.Clock})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

@@ -18,6 +18,7 @@ type DB struct {
 	checked atomic.Pointer[time.Time] // when the catalog was last compared with the store
 	hooks   []Hook
 	guard   Guard
+	narrow  Narrower
 	sealer  Sealer
 	clock   func() time.Time
 }
@@ -27,6 +28,7 @@ type Config struct {
 	Tables []Table          // tables of the product, declared by the packages that own them
 	Hooks  []Hook           // in the order in which they run
 	Guard  Guard            // who may do what; nil allows everything
+	Narrow Narrower         // what rules add to queries; nil adds nothing
 	Sealer Sealer           // keeps secrets; nil keeps them as they are given
 	Clock  func() time.Time // nil is time.Now
 }
@@ -34,7 +36,7 @@ type Config struct {
 // Open makes the product's tables in the store, loads the tables that users defined, and gives a DB over both.
 // The store stays the caller's to close.
 func Open(ctx context.Context, store Store, cfg Config) (*DB, error) {
-	db := &DB{store: store, hooks: cfg.Hooks, guard: cfg.Guard, sealer: cfg.Sealer, clock: cfg.Clock}
+	db := &DB{store: store, hooks: cfg.Hooks, guard: cfg.Guard, narrow: cfg.Narrow, sealer: cfg.Sealer, clock: cfg.Clock}
 	if db.clock == nil {
 		db.clock = time.Now
 	}

@@ -42,6 +42,21 @@ type Guard interface {
 	Fields(ctx context.Context, actor Actor, t *Table, a Access) (map[string]Permit, error)
 }
 
+// Narrower adds to what is asked of a table, whatever the actor may do: rules about queries. Sessions of actors that are not
+// trusted ask it for the table of a query, not for those that the query follows references to.
+type Narrower interface {
+	// Narrow gives the condition that a query of the actor on t is narrowed by; nil for none.
+	Narrow(ctx context.Context, actor Actor, t *Table) (query.Node, error)
+}
+
+// Narrow asks the Narrower.
+func (s Session) Narrow(ctx context.Context, t *Table) (query.Node, error) {
+	if s.db.narrow == nil {
+		return nil, nil
+	}
+	return s.db.narrow.Narrow(ctx, s.actor, t)
+}
+
 // Messages of the faults of kind Denied that an enforced session gives.
 const (
 	DeniedQuery  = "Field(s) present in the query do not have permission to be read"

@@ -32,8 +32,12 @@ func (s Session) see(ctx context.Context, q *Query) (*sight, error) {
 	if err != nil {
 		return nil, err
 	}
-	narrow.Where = where
-	out := &sight{query: &narrow, width: len(q.Fields), at: map[string]int{}, free: v.rows[q.Table.Name].Free()}
+	added, err := s.Narrow(ctx, q.Table)
+	if err != nil {
+		return nil, err
+	}
+	narrow.Where = both(where, added)
+	out := &sight{query: &narrow, width: len(q.Fields), at: map[string]int{}, free: v.rows[q.Table.Name].Free() && added == nil}
 	if len(q.Measures) > 0 {
 		return out, nil
 	}

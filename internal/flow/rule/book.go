@@ -55,6 +55,7 @@ type action struct {
 // book is all rules and script actions that are active, in the order in which they run.
 type book struct {
 	rules   map[string][]*rule // by table
+	queries map[string][]*rule // those about queries, by table
 	byID    map[string]*rule
 	actions map[string][]*action // by event
 	action  map[string]*action
@@ -63,7 +64,7 @@ type book struct {
 }
 
 func (s *Service) load(ctx context.Context, tx record.Tx) (*book, error) {
-	b := &book{rules: map[string][]*rule{}, byID: map[string]*rule{}, actions: map[string][]*action{}, action: map[string]*action{}}
+	b := &book{rules: map[string][]*rule{}, queries: map[string][]*rule{}, byID: map[string]*rule{}, actions: map[string][]*action{}, action: map[string]*action{}}
 	for _, table := range []string{Table, ActionTable} {
 		t := s.table(table)
 		q := &record.Query{Table: t, Fields: t.Names(), Where: &query.Term{Field: "active", Op: query.Equal, Values: []string{"true"}},
@@ -105,7 +106,12 @@ func (b *book) addRule(r *record.Record) {
 	if is("execute_function") {
 		u.call = map[string]string{before: "onBefore", after: "onAfter", async: "onAsync"}[u.when] + "(current, previous)"
 	}
-	b.rules[u.table] = append(b.rules[u.table], u)
+	if is("action_query") && u.when == before {
+		b.queries[u.table] = append(b.queries[u.table], u)
+	}
+	if u.on[record.Inserted] || u.on[record.Updated] || u.on[record.Deleted] {
+		b.rules[u.table] = append(b.rules[u.table], u)
+	}
 	b.byID[u.id] = u
 }
 
@@ -150,9 +156,16 @@ func (b *book) chain(t *record.Table) []*rule {
 	if known, ok := b.chains.Load(t.Name); ok {
 		return known.([]*rule)
 	}
+	out := inOrder(b.rules, t)
+	b.chains.Store(t.Name, out)
+	return out
+}
+
+// inOrder lists the rules of a table and of those it extends.
+func inOrder(rules map[string][]*rule, t *record.Table) []*rule {
 	var out []*rule
 	for at := t; at != nil; {
-		out = append(out, b.rules[at.Name]...)
+		out = append(out, rules[at.Name]...)
 		if at.Extends == "" || at.Catalog() == nil {
 			break
 		}
@@ -161,7 +174,6 @@ func (b *book) chain(t *record.Table) []*rule {
 	slices.SortFunc(out, func(x, y *rule) int {
 		return cmp.Or(cmp.Compare(x.order, y.order), cmp.Compare(x.created, y.created), cmp.Compare(x.id, y.id))
 	})
-	b.chains.Store(t.Name, out)
 	return out
 }
 

@@ -84,7 +84,7 @@ func open(t testing.TB, cfg sqlstore.Config, strict bool) *node {
 	tables := append(append(event.Tables(), rule.Tables()...), task(), incident(), plainTable())
 	tables = append(append(tables, script.Tables()...), access.Tables()...)
 	var err error
-	n.db, err = record.Open(context.Background(), n.store, record.Config{Tables: tables,
+	n.db, err = record.Open(context.Background(), n.store, record.Config{Tables: tables, Guard: n.access, Narrow: n.rules,
 		Hooks: []record.Hook{n.rules.Keeper(), n.events, n.rules, n.access}})
 	if err != nil {
 		t.Fatal(err)
@@ -178,6 +178,7 @@ var laws = map[string]func(*testing.T, *node){
 	"PreviousIsTheRecordAsOfTheFirstUpdate":                lawPreviousIsTheRecordAsOfTheFirstUpdate,
 	"DeletesRunRulesWithTheOldValues":                      lawDeletesRunRulesWithTheOldValues,
 	"RoleConditionsAskForOneOfTheRoles":                    lawRoleConditionsAskForOneOfTheRoles,
+	"RulesAboutQueriesNarrowWhatPeopleFind":                lawRulesAboutQueriesNarrowWhatPeopleFind,
 	"AQuietWriteSkipsRulesAndItsChangeRowSaysWhy":          lawAQuietWriteSkipsRulesAndItsChangeRowSaysWhy,
 	"WhatCannotRunIsRefusedWhenItIsSavedWithItsLine":       lawWhatCannotRunIsRefusedWhenItIsSavedWithItsLine,
 	"TheRuleLogSaysWhatFiredAndWhatWasSkippedAndWhy":       lawTheRuleLogSaysWhatFiredAndWhatWasSkippedAndWhy,

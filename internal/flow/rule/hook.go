@@ -169,7 +169,7 @@ func (w *write) attempt(u *rule) (outcome, why string, err error) {
 	if w.recurs(u, id) {
 		return skipped, "it runs for this record already", nil
 	}
-	if ok, err := w.hasRole(u); err != nil || !ok {
+	if ok, err := w.s.hasRole(w.ctx, w.change.Writer.Session().Actor(), u); err != nil || !ok {
 		return skipped, "role conditions: " + strings.Join(u.roles, ", "), err
 	}
 	actor := w.change.Writer.Session().Actor()
@@ -192,12 +192,12 @@ func (w *write) attempt(u *rule) (outcome, why string, err error) {
 	return w.run(u)
 }
 
-func (w *write) hasRole(u *rule) (bool, error) {
-	actor := w.change.Writer.Session().Actor()
+// hasRole reports whether a rule is for the actor.
+func (s *Service) hasRole(ctx context.Context, actor record.Actor, u *rule) (bool, error) {
 	if len(u.roles) == 0 || actor.ID == record.System.ID {
 		return true, nil
 	}
-	who, err := w.s.cfg.Access.Holder(w.ctx, actor.ID)
+	who, err := s.cfg.Access.Holder(ctx, actor.ID)
 	return err == nil && who.HasRole(u.roles...), err
 }
 

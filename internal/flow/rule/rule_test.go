@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"headrace/internal/core/fault"
+	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/rule"
@@ -194,6 +195,52 @@ func lawRoleConditionsAskForOneOfTheRoles(t *testing.T, n *node) {
 		}
 		wantText(t, who.Get("user_name").Text, n.take(), map[string]string{"ann": "ran"}[who.Get("user_name").Text])
 	}
+}
+
+func lawRulesAboutQueriesNarrowWhatPeopleFind(t *testing.T, n *node) {
+	for _, title := range []string{"a", "b", "c"} {
+		n.insert("u_incident", "title", title, "state", map[string]string{"b": "shut"}[title])
+	}
+	if err := access.Seed(t.Context(), n.db); err != nil {
+		t.Fatal(err)
+	}
+	cleo, err := n.access.CreateUser(t.Context(), access.NewUser{UserName: "cleo", Password: "a long password 1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.access.AddRole(t.Context(), "cleo", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	enforced := n.db.As(record.Actor{ID: cleo.ID(), Name: "cleo"})
+	asks := []string{"action_query", "true", "action_insert", "false", "action_update", "false"}
+	n.rule("open ones", "before", "current.addNullQuery('state'); note('ran')", asks...)
+	n.rule("not for her", "before", "current.addQuery('title', 'c')", append(asks[:len(asks):len(asks)], "condition", "current.operation() != 'query'")...)
+	off := n.rule("broken", "before", "throw new Error('x')", append(asks[:len(asks):len(asks)], "active", "false", "order", "50")...)
+	found := func(s record.Session, table string) string {
+		var titles []string
+		q := &record.Query{Table: n.table(table), Fields: []string{"title"}, OrderBy: []query.Order{{Field: "title"}}}
+		for row, err := range s.Select(t.Context(), q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			titles = append(titles, row[0].Text)
+		}
+		return strings.Join(titles, "")
+	}
+	wantText(t, "of the table that extends", found(enforced, "u_incident"), "ac")
+	wantText(t, "trusted", found(enforced.Trusted(), "u_incident"), "abc")
+	wantText(t, "runs", n.take(), "ran")
+	r := n.insert("u_task", "title", "z")
+	wantText(t, "rules that are only about queries see no writes", n.take(), "")
+	if n.rules.Sees(n.table("u_task")) {
+		t.Error("rules about queries make writes slower")
+	}
+	n.update(r, "state", "shut")
+	if _, err := enforced.Get(t.Context(), n.table("u_task"), r.ID()); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a record that the rules leave out: %v", err)
+	}
+	n.update(off, "active", "true")
+	wantText(t, "a rule that fails", found(enforced, "u_incident"), "")
 }
 
 func lawAQuietWriteSkipsRulesAndItsChangeRowSaysWhy(t *testing.T, n *node) {

@@ -21,6 +21,7 @@ type aggregate struct {
 	rows     [][]record.Value
 	at       int
 	total    bool // setGroup(false): one row for all
+	ruled    bool // setAggregateWorkflow(true): rules about queries have their say
 }
 
 type aggregateSort struct {
@@ -97,7 +98,7 @@ var aggregateMethods = map[string]func(a *aggregate, c args) any{
 	},
 	"addHaving":               func(a *aggregate, c args) any { a.have(c); return nil },
 	"setGroup":                func(a *aggregate, c args) any { a.total = !c.flag(0); return nil },
-	"setAggregateWorkflow":    func(*aggregate, args) any { return nil },
+	"setAggregateWorkflow":    func(a *aggregate, c args) any { a.ruled = c.flag(0); return nil },
 	"setIntervalYearIncluded": func(*aggregate, args) any { return nil },
 	"addTrend": func(a *aggregate, _ args) any {
 		a.s.Throw(fault.New(fault.Refused, "addTrend is not supported").WithHint("group by a date field, or count in the script"))
@@ -179,7 +180,11 @@ func (a *aggregate) run() {
 	if a.total {
 		groups = nil
 	}
-	q := &record.Query{Table: a.table, Fields: groups, Where: a.where(), Measures: a.measures}
+	where := a.where()
+	if a.ruled {
+		where = a.narrowed()
+	}
+	q := &record.Query{Table: a.table, Fields: groups, Where: where, Measures: a.measures}
 	for _, r := range a.read(q) {
 		if a.meets(r.Values[len(groups):]) {
 			a.rows = append(a.rows, r.Values)

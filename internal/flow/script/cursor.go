@@ -36,6 +36,7 @@ func (g *GlideRecord) query() {
 		return
 	}
 	g.clear()
+	g.asking = g.narrowed()
 	limit := cursorPage + 1
 	if g.limit > 0 {
 		limit = min(limit, g.limit)
@@ -54,7 +55,7 @@ func (g *GlideRecord) query() {
 
 // asked is the record's query.
 func (g *GlideRecord) asked(fields []string, limit int) *record.Query {
-	return &record.Query{Table: g.table, Fields: fields, Where: g.where(), OrderBy: g.order, Limit: limit, Offset: g.offset}
+	return &record.Query{Table: g.table, Fields: fields, Where: g.asking, OrderBy: g.order, Limit: limit, Offset: g.offset}
 }
 
 // pin reads the ids of the records behind the first page.
@@ -173,7 +174,7 @@ func (g *GlideRecord) count() int {
 		return c.size
 	}
 	n := 0
-	q := &record.Query{Table: g.table, Where: g.where(), Measures: []record.Measure{{Func: "count"}}}
+	q := &record.Query{Table: g.table, Where: g.asking, Measures: []record.Measure{{Func: "count"}}}
 	g.each(q, func(row []record.Value) { n, _ = strconv.Atoi(row[0].Text) })
 	if n -= g.offset; g.limit > 0 {
 		n = min(n, g.limit)
@@ -191,7 +192,7 @@ func (g *GlideRecord) eachID(what string, visit func(w *record.Writer, id string
 		g.s.Throw(refuse(what, g.name, g.invalid))
 	}
 	var ids cursor
-	g.each(&record.Query{Table: g.table, Fields: []string{record.SysID}, Where: g.where(), OrderBy: g.order}, func(row []record.Value) {
+	g.each(&record.Query{Table: g.table, Fields: []string{record.SysID}, Where: g.narrowed(), OrderBy: g.order}, func(row []record.Value) {
 		ids.rest = append(append(ids.rest, row[0].Text...), ',')
 	})
 	err := g.s.write(g.session(), g.table, func(w *record.Writer) error {

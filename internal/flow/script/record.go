@@ -36,6 +36,7 @@ type GlideRecord struct {
 	order      []query.Order
 	limit      int
 	offset     int
+	asking     query.Node // the whole condition of the query that ran
 	cursor     cursor
 
 	row      *record.Record // the buffer
@@ -115,6 +116,36 @@ func (g *GlideRecord) clear() {
 // scripts assign. r need not be of a table in the database.
 func (s *Scope) Record(r *record.Record, opt RecordOptions) *GlideRecord {
 	return &GlideRecord{s: s, name: r.Table.Name, table: r.Table, row: r, old: opt.Old, opt: opt, isNew: opt.Operation == "insert"}
+}
+
+// Query makes the object that rules about queries know as current: a query on t, to which they add conditions. abort is set
+// when one of them calls setAbortAction.
+func (s *Scope) Query(t *record.Table, abort *bool) *GlideRecord {
+	g := &GlideRecord{s: s, name: t.Name, table: t, opt: RecordOptions{Operation: "query", Abort: abort}}
+	g.clear()
+	return g
+}
+
+// Where is the condition of the query that the record is; a term that names no field finds nothing.
+func (g *GlideRecord) Where() query.Node { return g.where() }
+
+// narrowed is the condition with what rules about queries add to it, unless setWorkflow(false) turned them off. A secure
+// record is narrowed where it is read.
+func (g *GlideRecord) narrowed() query.Node {
+	where := g.where()
+	if g.quiet || g.secure {
+		return where
+	}
+	added, err := g.s.env.Session.Narrow(g.s.ctx, g.table)
+	switch {
+	case err != nil:
+		g.s.Throw(err)
+	case added != nil && where != nil:
+		return &query.And{Parts: []query.Node{where, added}}
+	case added != nil:
+		return added
+	}
+	return where
 }
 
 // Object is the record as scripts see it; always the same one.

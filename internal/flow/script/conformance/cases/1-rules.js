@@ -160,3 +160,30 @@ rule({when: 'async_always', action_update: true, filter_condition: 'priorityVALC
 var gr = new GlideRecord('problem'); gr.get('short_description', 'async'); gr.priority = 1; gr.update(); gr.priority = 2; gr.update();
 //> (function () { var i = new GlideRecord('incident'); i.addQuery('short_description', 'STARTSWITH', 'async'); i.query(); var n = []; while (i.next()) n.push('' + i.short_description); i.query(); i.deleteMultiple(); return n.join(); })()
 //= async 2 null,async 2 null
+
+//# 1.2 a rule about queries adds conditions to what scripts find, by current
+rule({collection: 'incident', when: 'before', action_query: true, condition: "gs.getUserName() == 'zoe'", script: "(function executeRule(current, previous) { current.addQuery('category', 'hardware').addOrCondition('category', 'inquiry'); })(current, previous);"});
+//-
+var n = []; var gr = new GlideRecord('incident'); gr.addActiveQuery(); gr.orderBy('number'); gr.query(); while (gr.next()) n.push('' + gr.short_description); var one = new GlideRecord('incident').get('short_description', 'Mail is slow'); gr = new GlideRecord('incident'); gr.query(); [n.join('+'), one, gr.getRowCount()].join()
+//@ zoe
+//= Printer on fire+Mouse is lost,false,3
+
+//# 1.2 rules about queries leave others alone, and those who turn them off
+rule({collection: 'task', when: 'before', action_query: true, script: "if (gs.getUserName() == 'zoe') current.addActiveQuery();"});
+//-
+var gr = new GlideRecord('incident'), ga = new GlideAggregate('incident'); gr.setWorkflow(false); gr.query(); ga.addAggregate('COUNT'); ga.query(); ga.next(); var ruled = new GlideAggregate('incident'); ruled.setAggregateWorkflow(true); ruled.addAggregate('COUNT'); ruled.query(); ruled.next(); var secure = new GlideRecordSecure('incident'); secure.addQuery('active', false); secure.query(); [gr.getRowCount(), ga.getAggregate('COUNT'), ruled.getAggregate('COUNT'), secure.hasNext()].join()
+//@ zoe
+//= 4,4,3,false
+
+//# 1.2 a rule about queries that fails leaves nothing to be found
+rule({collection: 'incident', when: 'before', action_query: true, script: "current.addQuery('no_such_field', 1);"});
+//-
+var gr = new GlideRecord('incident'); gr.query(); gr.hasNext()
+//= false
+//~ there its condition is dropped, and everything is found
+
+//# 1.2 rules about queries are not asked about records that are referred to
+rule({collection: 'sys_user', when: 'before', action_query: true, script: "current.addQuery('user_name', 'nobody');"});
+//-
+var gr = new GlideRecord('incident'); gr.get('short_description', 'Printer on fire'); var u = new GlideRecord('sys_user'); u.query(); [gr.caller_id.name, gr.caller_id.getDisplayValue(), u.hasNext()].join()
+//= Zoe Meier,Zoe Meier,false
