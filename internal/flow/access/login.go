@@ -48,12 +48,11 @@ func (s *Service) login(ctx context.Context, user, password string) (*Identity, 
 	if !m.mayEnter(now) {
 		stored = ""
 	}
-	_, ok, err := s.check(ctx, stored, password)
+	_, ok, err := s.check(ctx, claim{UserTable, user, password, id, stored})
 	switch {
 	case err != nil:
 		return nil, err
 	case ok:
-		s.known.keep(UserTable, user, password, knownSecret{owner: id, stored: stored})
 		return &m.Identity, s.noteSuccess(ctx, m)
 	case stored != "":
 		err = s.noteFailure(ctx, id)

@@ -2,14 +2,17 @@ package access_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
+	"headrace/internal/store/storetest/stores"
 )
 
 func TestNobodyEntersByDefault(t *testing.T) {
@@ -92,6 +95,36 @@ func TestWhatWasVerifiedIsNotVerifiedAgain(t *testing.T) {
 			t.Errorf("the old password enters: %v", err)
 		}
 	})
+}
+
+func TestManyWhoComeAtOnceWithOnePasswordAreVerifiedOnce(t *testing.T) {
+	f := open(t, stores.SQLite(t))
+	user := func(name string) {
+		_, err := f.CreateUser(t.Context(), access.NewUser{UserName: name, Password: "pass"})
+		f.must(err)
+	}
+	const callers = 64
+	begin := time.Now()
+	for i := range callers / 4 { // verified one by one
+		user(fmt.Sprint("u", i))
+		_, err := f.Basic(t.Context(), fmt.Sprint("u", i), "pass")
+		f.must(err)
+	}
+	each := time.Since(begin)
+	user("many")
+	begin = time.Now()
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			if _, err := f.Basic(t.Context(), "many", "pass"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(begin); took > each {
+		t.Errorf("%d at once took %v, a quarter of them one by one %v", callers, took, each)
+	}
 }
 
 func TestTooManyWrongPasswordsLockOutForAWhile(t *testing.T) {

@@ -127,7 +127,7 @@ func (s *Service) client(ctx context.Context, id, secret string) (*client, error
 		c.key = e.key
 		return c, nil
 	}
-	key, ok, err := s.check(ctx, stored, secret)
+	key, ok, err := s.check(ctx, claim{ClientTable, id, secret, c.id, stored})
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,6 @@ func (s *Service) client(ctx context.Context, id, secret string) (*client, error
 		return nil, accessDenied()
 	}
 	c.key = key
-	s.known.keep(ClientTable, id, secret, knownSecret{owner: c.id, stored: stored, key: key})
 	return c, nil
 }
 
