@@ -2,7 +2,6 @@ package outbound
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"time"
 
@@ -33,9 +32,6 @@ func (r Policy) KeyHeader() string { return r.policy.KeyHeader }
 
 // AtMostOnce reports whether nothing is repeated that may have been carried out.
 func (r Policy) AtMostOnce() bool { return r.policy.AtMostOnce }
-
-// Status reports whether an HTTP status asks for another attempt.
-func (r Policy) Status(code int) bool { return slices.Contains(r.policy.Statuses, code) }
 
 // Next says how long to wait after n attempts that failed, at least as long as hint, and whether there is another at all:
 // when not, why names what is used up.

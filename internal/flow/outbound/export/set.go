@@ -61,7 +61,6 @@ type reader struct {
 	writer  format.Writer
 	info    format.Info
 	options format.Options
-	notes   []string
 }
 
 // column is one column of a file.

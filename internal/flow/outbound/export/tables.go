@@ -23,7 +23,6 @@ func text(name, label string) record.Field             { return typed(name, labe
 func integer(name, label string) record.Field          { return typed(name, label, record.Integer) }
 func moment(name, label string) record.Field           { return typed(name, label, record.DateTime) }
 func must(f record.Field) record.Field                 { f.Mandatory = true; return f }
-func kept(f record.Field) record.Field                 { f.ReadOnly = true; return f }
 func preset(f record.Field, value string) record.Field { f.Default = value; return f }
 func helped(f record.Field, help string) record.Field  { f.Help = help; return f }
 
