@@ -3,6 +3,7 @@ package export_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,6 +40,13 @@ func receive(t testing.TB, faults ...func(http.ResponseWriter, *http.Request)) *
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
+}
+
+// got tells what came. What a request left that was never answered is seen behind its lock.
+func (s *receiver) got() (calls []*http.Request, bodies []string, files map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls), slices.Clone(s.bodies), maps.Clone(s.files)
 }
 
 func (s *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -98,6 +106,10 @@ func drop(n int64) func(http.ResponseWriter, *http.Request) {
 	}
 }
 
+func calls(s *receiver) []*http.Request   { c, _, _ := s.got(); return c }
+func bodies(s *receiver) []string         { _, b, _ := s.got(); return b }
+func files(s *receiver) map[string]string { _, _, f := s.got(); return f }
+
 // start runs the set, whatever comes of the delivery.
 func (w *world) start(t testing.TB) *export.Run {
 	t.Helper()
@@ -140,10 +152,10 @@ func TestFailingReceiverIsTriedAgainWithTheSameKeyAndBytes(t *testing.T) {
 		w.state(t, r.ID, export.Retry, 2)
 		w.later(t, 6*time.Second)
 		r = w.state(t, r.ID, export.Done, 3)
-		if got := s.files["/in/"+r.FileName]; int64(len(got)) != r.Bytes || r.Rows != 20 || r.Place != s.URL+"/in/"+r.FileName {
+		if got := files(s)["/in/"+r.FileName]; int64(len(got)) != r.Bytes || r.Rows != 20 || r.Place != s.URL+"/in/"+r.FileName {
 			t.Errorf("%d bytes: %+v", len(got), r)
 		}
-		for _, c := range s.calls {
+		for _, c := range calls(s) {
 			if c.Header.Get("Idempotency-Key") != r.ID || c.Header.Get("Content-Type") != "text/csv" || !strings.Contains(c.Header.Get("Content-Disposition"), r.FileName) {
 				t.Errorf("%v", c.Header)
 			}
@@ -181,8 +193,8 @@ func TestAfterALostReplyTheFileIsLookedForBeforeItIsSentAgain(t *testing.T) {
 			w.state(t, r.ID, export.Retry, 1)
 			w.later(t, time.Minute)
 			r = w.state(t, r.ID, export.Done, 2)
-			if len(s.calls) != c.calls || len(s.files) != 1 || int64(len(s.files["/in/"+r.FileName])) != r.Bytes {
-				t.Errorf("%d calls, %d files", len(s.calls), len(s.files))
+			if len(calls(s)) != c.calls || len(files(s)) != 1 || int64(len(files(s)["/in/"+r.FileName])) != r.Bytes {
+				t.Errorf("%d calls, %d files", len(calls(s)), len(files(s)))
 			}
 		})
 	}
@@ -205,8 +217,8 @@ func TestPostIsRepeatedOnlyWhereTheReceiverCanTell(t *testing.T) {
 			w.state(t, r.ID, export.Retry, 1)
 			w.later(t, time.Minute)
 			w.state(t, r.ID, c.state, 2)
-			if len(s.calls) != c.calls || s.calls[0].Method != "POST" || s.calls[0].URL.Path != "/upload" {
-				t.Errorf("%d calls", len(s.calls))
+			if len(calls(s)) != c.calls || calls(s)[0].Method != "POST" || calls(s)[0].URL.Path != "/upload" {
+				t.Errorf("%d calls", len(calls(s)))
 			}
 		})
 	}
@@ -219,8 +231,8 @@ func TestCredentialsByNameGoWithTheFile(t *testing.T) {
 	w.add(t, outbound.BasicTable, "name", "partner", "username", "me", "password", "secret")
 	w.set(t, "connection_url", s.URL+"/in/", "credential", "partner")
 	w.run(t)
-	if user, password, ok := s.calls[0].BasicAuth(); !ok || user != "me" || password != "secret" {
-		t.Errorf("%v", s.calls[0].Header)
+	if user, password, ok := calls(s)[0].BasicAuth(); !ok || user != "me" || password != "secret" {
+		t.Errorf("%v", calls(s)[0].Header)
 	}
 }
 
@@ -244,14 +256,14 @@ func TestGivenUpDeliveriesAreReplayedWithTheBytesOfThen(t *testing.T) {
 	w.change(t, export.SetTable, id, "fields", "name,note")
 	got, err := w.Replay(t.Context(), again.ID)
 	check(t, err)
-	if got[0].State != export.Done || got[0].SHA256 != again.SHA256 || int64(len(s.bodies[0])) != again.Bytes || strings.Contains(s.bodies[0], "later") {
-		t.Errorf("%+v: %q", got, s.bodies)
+	if got[0].State != export.Done || got[0].SHA256 != again.SHA256 || int64(len(bodies(s)[0])) != again.Bytes || strings.Contains(bodies(s)[0], "later") {
+		t.Errorf("%+v: %q", got, bodies(s))
 	}
 	if r := w.run(t); r.Since == "" || r.Rows != 4 {
 		t.Errorf("%+v", r)
 	}
-	sent := len(s.calls)
-	if got, err = w.Replay(t.Context(), again.ID[:30]); err != nil || got[0].State != export.Done || len(s.calls) != sent { // it is still there
+	sent := len(calls(s))
+	if got, err = w.Replay(t.Context(), again.ID[:30]); err != nil || got[0].State != export.Done || len(calls(s)) != sent { // it is still there
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -268,8 +280,8 @@ func TestOneFileOfASetIsUnderWayAtATime(t *testing.T) {
 	w.state(t, first.ID, export.Retry, 2)
 	second := w.run(t) // delivers the first one before
 	w.state(t, first.ID, export.Done, 3)
-	if second.Sequence != 2 || len(s.files) != 2 {
-		t.Errorf("%+v: %v", second, s.files)
+	if second.Sequence != 2 || len(files(s)) != 2 {
+		t.Errorf("%+v: %v", second, files(s))
 	}
 }
 
@@ -286,13 +298,13 @@ func TestCancelledRunIsNotDelivered(t *testing.T) {
 	if _, err := w.Cancel(t.Context(), r.ID); fault.KindOf(err) != fault.Refused {
 		t.Error(err)
 	}
-	if next := w.run(t); len(s.files) != 1 || next.ID == r.ID {
+	if next := w.run(t); len(files(s)) != 1 || next.ID == r.ID {
 		t.Errorf("%+v", next)
 	}
 	got, err := w.Replay(t.Context(), r.ID)
 	check(t, err)
-	if got[0].State != export.Done || len(s.files) != 2 {
-		t.Errorf("%+v, %v", got, s.files)
+	if got[0].State != export.Done || len(files(s)) != 2 {
+		t.Errorf("%+v, %v", got, files(s))
 	}
 }
 
