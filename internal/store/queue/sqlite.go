@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 
 	"headrace/internal/core/record"
@@ -15,23 +16,34 @@ type sqliteEngine struct {
 	*rivers[*sql.Tx]
 	path string
 	life *lock // while started: tells other processes that this one lives
+	bell *bell
 }
 
-// sqliteDriver is River's, but polls only: its notifications would be rows to write and to poll for.
-type sqliteDriver struct{ *riversqlite.Driver }
+// sqliteDriver is River's, but hears of new jobs within the process: its own notifications would be rows to write and to
+// poll for. Jobs of other processes are found by polling.
+type sqliteDriver struct {
+	*riversqlite.Driver
+	bell *bell
+}
 
-// SupportsListener says that there is nothing to listen to.
-func (sqliteDriver) SupportsListener() bool { return false }
+// SupportsListener says that there is something to listen to.
+func (sqliteDriver) SupportsListener() bool { return true }
 
-// SupportsListenNotify says that there is nobody to notify.
+// SupportsListenNotify says that the database carries no notifications.
 func (sqliteDriver) SupportsListenNotify() bool { return false }
 
+// GetListener gives what hears of new jobs.
+func (d sqliteDriver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener {
+	return &listener{bell: d.bell}
+}
+
 func newSQLite(q *Queue, pool sqlstore.Pool) (engine, error) {
-	r, err := newRivers[*sql.Tx](q, sqliteDriver{riversqlite.New(pool.SQL)}, "", sqlitePoll)
+	b := &bell{hearing: map[*listener]chan string{}}
+	r, err := newRivers[*sql.Tx](q, sqliteDriver{riversqlite.New(pool.SQL), b}, "", sqlitePoll)
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteEngine{rivers: r, path: pool.Path}, nil
+	return &sqliteEngine{rivers: r, path: pool.Path, bell: b}, nil
 }
 
 func (e *sqliteEngine) migrate(ctx context.Context) error {
@@ -49,7 +61,11 @@ func (e *sqliteEngine) migrate(ctx context.Context) error {
 // insert does not let ctx interrupt River's statement: on SQLite that would take back what other writers have in the
 // same transaction.
 func (e *sqliteEngine) insert(ctx context.Context, tx *sqlstore.Tx, jobs []Job) error {
-	return e.insertInto(context.WithoutCancel(ctx), tx.SQL(), jobs)
+	err := e.insertInto(context.WithoutCancel(ctx), tx.SQL(), jobs)
+	if err == nil {
+		e.bell.ring(jobs)
+	}
+	return err
 }
 
 // start frees what a process left running that died: where nobody else works on the file, everything.
