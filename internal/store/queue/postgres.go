@@ -45,9 +45,24 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 		if _, err := tx.(*sqlstore.Tx).PGX().Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('headrace queue ' || $1, 0))", e.prefix); err != nil {
 			return err
 		}
-		_, err := m.Migrate(ctx, "up", nil)
-		return err
+		if _, err := m.Migrate(ctx, "up", nil); err != nil {
+			return err
+		}
+		return e.dropUnused(ctx)
 	})
+}
+
+// unused are River's indexes for people who look for jobs by what is in them. Nobody does here, what there is to see is
+// in the records, and they are a fifth of what a job costs.
+var unused = []string{"river_job_args_index", "river_job_metadata_index"}
+
+func (e *postgresEngine) dropUnused(ctx context.Context) error {
+	for _, name := range unused {
+		if _, err := e.pool.Exec(ctx, "DROP INDEX IF EXISTS "+e.prefix+name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *postgresEngine) insert(ctx context.Context, tx *sqlstore.Tx, jobs []Job) error {
