@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 )
 
@@ -66,12 +67,18 @@ func (w *writing) wait() error {
 func (l *line) early(m *matched) bool {
 	t := l.x.m.Target
 	return m.sure && m.old == nil && !m.settled && len(m.created)+len(m.deferred)+len(m.updateRows) == 0 && len(m.insertRows) > 0 &&
-		len(l.x.m.Key) == 1 && len(l.im.req.Maps) == 1 && l.k == 0 && !l.skipping && !t.Numbered() && !l.im.planning && !hasUnique(t) && sideBySide(l.im.db.Store())
+		len(l.x.m.Key) == 1 && len(l.im.req.Maps) == 1 && l.k == 0 && !l.skipping && !t.Numbered() && !l.im.planning && !l.clashes() && sideBySide(l.im.db.Store())
 }
 
-func hasUnique(t *record.Table) bool {
-	return slices.ContainsFunc(t.Indexes, func(ix record.Index) bool { return ix.Unique }) ||
-		slices.ContainsFunc(t.Fields, func(f record.Field) bool { return f.Unique && f.Name != record.SysID })
+// clashes reports whether rows of two blocks might be one too many for a unique index of the target. Not for one over the
+// key: rows with equal keys are known here.
+func (l *line) clashes() bool {
+	t, key := l.x.m.Target, l.x.m.Fields[l.x.m.Key[0]]
+	apart := func(fields []string) bool {
+		return len(fields) == 1 && fields[0] == key && (l.x.m.Fold[0] || t.Field(key).Type.Kind() != query.Text)
+	}
+	return slices.ContainsFunc(t.Indexes, func(ix record.Index) bool { return ix.Unique && !apart(ix.Fields) }) ||
+		slices.ContainsFunc(t.Fields, func(f record.Field) bool { return f.Unique && f.Name != record.SysID && !apart([]string{f.Name}) })
 }
 
 func sideBySide(s record.Store) bool {

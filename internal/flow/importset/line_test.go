@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +70,27 @@ func TestManyBlocksComeToTheSameOnEveryStore(t *testing.T) {
 		run = f.load(content+"S000001,other,2026-01-02,1\n", serverMap)
 		if want := (importset.Ledger{Read: 7001, Unchanged: keys, Skipped: 7001 - keys}); run.Ledger != want {
 			t.Errorf("%s, want %s", run.Ledger, want)
+		}
+	})
+}
+
+// A unique index over the key keeps nothing from being written side by side; one over another field does, for two blocks
+// might hold what it forbids.
+func TestUniqueIndexesHoldAcrossBlocks(t *testing.T) {
+	content, keys := many(7000, "server")
+	content = strings.Replace(content, "S004000,", "s000000,", 1) // the key of the first row, otherwise written: row 4000 is no repetition
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		keyed, named := servers, servers
+		keyed.Indexes = append(slices.Clone(keyed.Indexes), record.Index{Fields: []string{"serial"}, Unique: true})
+		named.Name, named.Indexes = "named", append(slices.Clone(named.Indexes), record.Index{Fields: []string{"installed"}, Unique: true})
+		f := over(t, cfg, keyed, named)
+		run := f.load(content, serverMap)
+		if want := (importset.Ledger{Read: 7000, Inserted: keys - 1, Skipped: 7000 - keys + 1}); run.Ledger != want || f.servers() != keys-1 {
+			t.Errorf("%s, want %s, %d servers", run.Ledger, want, f.servers())
+		}
+		few := strings.Join(strings.SplitAfter(content, "\n")[:1700], "")
+		if run = f.load(few, strings.Replace(serverMap, "targetTable: server", "targetTable: named", 1)); run.Ledger.Inserted != 1 || run.Ledger.Rejected != run.Ledger.Read-1 {
+			t.Errorf("all rows have the same date: %s", run.Ledger)
 		}
 	})
 }
