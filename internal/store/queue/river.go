@@ -21,7 +21,7 @@ import (
 // Settings of River, see the decisions on dependencies for the measurements behind them.
 const (
 	fetchCooldown   = 2 * time.Millisecond
-	sqlitePoll      = 10 * time.Millisecond
+	sqlitePoll      = 100 * time.Millisecond // for jobs of other processes: those of this one ring a bell
 	postgresPoll    = 20 * time.Millisecond
 	rescueAfter     = 2 * time.Minute
 	keepFinished    = time.Hour
