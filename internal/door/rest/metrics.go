@@ -1,14 +1,16 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	counting "github.com/VictoriaMetrics/metrics"
 
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
@@ -17,28 +19,17 @@ import (
 
 // metrics counts what the server does.
 type metrics struct {
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	inFlight prometheus.Gauge
-	page     http.Handler
+	db       *record.DB
+	counts   *counting.Set
+	inFlight atomic.Int64
 }
 
-func newMetrics(db *record.DB) (*metrics, error) {
-	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "headrace_http_requests_total", Help: "Requests answered."}, []string{"api", "method", "status"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "headrace_http_request_seconds", Help: "Time from request to answer.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, []string{"api", "method"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "headrace_http_requests_in_flight", Help: "Requests being answered."}),
-	}
-	registry := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.inFlight, &imports{db: db}, &sources{db: db}, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
-		if err := registry.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	m.page = promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
-	return m, nil
+// requestSeconds are the bounds of the histogram of requests.
+var requestSeconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+func newMetrics(db *record.DB) *metrics {
+	counting.ExposeMetadata(true)
+	return &metrics{db: db, counts: counting.NewSet()}
 }
 
 // methods bounds the values of a label that clients choose.
@@ -48,53 +39,81 @@ func (m *metrics) request(api, method string, status int, took time.Duration) {
 	if !methods[method] {
 		method = "other"
 	}
-	m.requests.WithLabelValues(api, method, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(api, method).Observe(took.Seconds())
-}
-
-// imports reads the counts of runs and their rows from the store when somebody asks: they hold over restarts and nodes.
-type imports struct{ db *record.DB }
-
-var (
-	runsDesc = prometheus.NewDesc("headrace_import_runs", "Import runs by state.", []string{"state"}, nil)
-	rowsDesc = prometheus.NewDesc("headrace_import_rows", "Rows of all import runs by fate.", []string{"fate"}, nil)
-)
-
-// Describe makes imports a prometheus.Collector.
-func (c *imports) Describe(out chan<- *prometheus.Desc) {
-	out <- runsDesc
-	out <- rowsDesc
+	m.counts.GetOrCreateCounter(fmt.Sprintf("headrace_http_requests_total{api=%q,method=%q,status=\"%d\"}", api, method, status)).Inc()
+	m.counts.GetOrCreatePrometheusHistogramExt(fmt.Sprintf("headrace_http_request_seconds{api=%q,method=%q}", api, method), requestSeconds).Update(took.Seconds())
 }
 
 // collectWithin is how long the store may take to count.
 const collectWithin = 5 * time.Second
 
+// ServeHTTP writes the metrics in the text format of Prometheus.
+func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), collectWithin)
+	defer cancel()
+	p := &page{told: map[string]bool{}}
+	p.gauge("headrace_http_requests_in_flight", "Requests being answered.", float64(m.inFlight.Load()))
+	err := m.imports(ctx, p)
+	if err == nil {
+		err = m.sources(ctx, p)
+	}
+	if err != nil {
+		http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	m.counts.WritePrometheus(p)
+	counting.WriteProcessMetrics(p)
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = p.WriteTo(w) // who has gone needs no answer
+}
+
+// page is metrics as they are written.
+type page struct {
+	bytes.Buffer
+	told map[string]bool // names whose help is written
+}
+
+var labelText = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+// gauge writes a value; labels are names and values in turn.
+func (p *page) gauge(name, help string, value float64, labels ...string) {
+	if !p.told[name] {
+		p.told[name] = true
+		fmt.Fprintf(p, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
+	}
+	p.WriteString(name)
+	for i := 0; i < len(labels); i += 2 {
+		fmt.Fprintf(p, `%s%s="%s"`, map[bool]string{true: "{", false: ","}[i == 0], labels[i], labelText.Replace(labels[i+1]))
+	}
+	if len(labels) > 0 {
+		p.WriteByte('}')
+	}
+	fmt.Fprintf(p, " %s\n", strconv.FormatFloat(value, 'g', -1, 64))
+}
+
 // fateFields are the counts of a run.
 var fateFields = []string{"inserted", "updated", "unchanged", "skipped", "rejected"}
 
-// Collect makes imports a prometheus.Collector.
-func (c *imports) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), collectWithin)
-	defer cancel()
-	q := &record.Query{Table: c.db.Catalog().Table(importset.SetTable), Fields: []string{"state"}, OrderBy: []query.Order{{Field: "state"}},
+// imports reads the counts of runs and their rows from the store when somebody asks: they hold over restarts and nodes.
+func (m *metrics) imports(ctx context.Context, p *page) error {
+	q := &record.Query{Table: m.db.Catalog().Table(importset.SetTable), Fields: []string{"state"}, OrderBy: []query.Order{{Field: "state"}},
 		Measures: []record.Measure{{Func: "count"}}}
 	for _, f := range fateFields {
 		q.Measures = append(q.Measures, record.Measure{Func: "sum", Field: f})
 	}
 	sums := make([]float64, len(fateFields))
-	for row, err := range c.db.As(record.System).Select(ctx, q) {
+	for row, err := range m.db.As(record.System).Select(ctx, q) {
 		if err != nil {
-			out <- prometheus.NewInvalidMetric(runsDesc, err)
-			return
+			return err
 		}
-		out <- prometheus.MustNewConstMetric(runsDesc, prometheus.GaugeValue, number(row[1]), row[0].Text)
+		p.gauge("headrace_import_runs", "Import runs by state.", number(row[1]), "state", row[0].Text)
 		for i := range sums {
 			sums[i] += number(row[2+i])
 		}
 	}
 	for i, f := range fateFields {
-		out <- prometheus.MustNewConstMetric(rowsDesc, prometheus.GaugeValue, sums[i], f)
+		p.gauge("headrace_import_rows", "Rows of all import runs by fate.", sums[i], "fate", f)
 	}
+	return nil
 }
 
 func number(v record.Value) float64 {

@@ -52,8 +52,8 @@ func (s *server) observed(next http.Handler) http.Handler {
 				panic(broken)
 			}
 		}()
-		s.metrics.inFlight.Inc()
-		defer s.metrics.inFlight.Dec()
+		s.metrics.inFlight.Add(1)
+		defer s.metrics.inFlight.Add(-1)
 		next.ServeHTTP(out, r)
 		out.extend() // for what the server itself writes at the end
 	})
@@ -161,5 +161,5 @@ func (s *server) measure(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, wire.Unauthenticated())
 		return
 	}
-	s.metrics.page.ServeHTTP(w, r)
+	s.metrics.ServeHTTP(w, r)
 }

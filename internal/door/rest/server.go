@@ -39,10 +39,7 @@ type server struct {
 func Server(cfg Config) (http.Handler, error) {
 	s := &server{Config: cfg, mux: http.NewServeMux(), apis: map[string]bool{v1.Prefix: true}}
 	s.Limits.fill()
-	var err error
-	if s.metrics, err = newMetrics(cfg.DB); err != nil {
-		return nil, err
-	}
+	s.metrics = newMetrics(cfg.DB)
 	routes := cfg.Routes(s.mux)
 	wire.Mount(s.mux, cfg.Deps, routes)
 	for _, r := range routes {
