@@ -245,13 +245,13 @@ func TestRejectedRowsProtectTheirRecords(t *testing.T) {
 
 func TestOnlyThePartThatTheSourceAnswersForIsAbsent(t *testing.T) {
 	eachAbsent(t, nil, func(t *testing.T, f *absent) {
-		run := f.night(feed(6, nil))
+		f.night(feed(6, nil))
 		server := f.db.Catalog().Table("server")
 		f.put(server, "serial", "OTHER", "site", "Bern")
 		for i := range 6 {
 			f.set("serial=S0000"+fmt.Sprint(i), "site", "Aarau")
 		}
-		run = f.night(without(6, 2))
+		run := f.night(without(6, 2))
 		f.put(server, "serial", "YOUNG", "site", "Aarau") // in the second of the listing: it may be in it
 		f.now = f.now.Add(time.Second)
 		f.put(server, "serial", "NEWER", "site", "Aarau") // made since the listing

@@ -304,7 +304,7 @@ func lawAScheduleWithoutATriggerIsPlannedAtTheStart(n *node) {
 }
 
 func lawARunThatIsCutOffGoesOnUnderItsLine(n *node) {
-	r := n.imports("long", "run_type", "daily", "run_time", "09:00")
+	r := n.imports("long", "run_type", "once", "run_start", "2026-03-02 09:00:00")
 	ctx, cut := context.WithCancel(context.Background())
 	n.do = func(ctx context.Context, _ string, began func(int64)) (schedule.Outcome, error) {
 		began(7)

@@ -18,7 +18,6 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
-	"headrace/internal/flow/event"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/store/sqlstore"
@@ -196,7 +195,6 @@ type nights struct {
 	db    *record.DB
 	s     *datasource.Service
 	spool string
-	key   string // the column that the map coalesces on; "" none
 }
 
 func eachShelf(t *testing.T, test func(t *testing.T, n *nights)) {
@@ -214,7 +212,7 @@ func onShelf(t *testing.T, cfg sqlstore.Config, test func(t *testing.T, n *night
 	t.Helper()
 	{
 		n := &nights{t: t, spool: t.TempDir(), shelf: &shelf{now: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC), files: map[string]*lying{}, total: -1}}
-		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), event.Tables())})
+		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), eventTables())})
 		if err != nil {
 			t.Fatal(err)
 		}

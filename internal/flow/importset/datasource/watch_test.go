@@ -21,7 +21,6 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
-	"headrace/internal/flow/event"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/store/sqlstore"
@@ -45,7 +44,7 @@ func eachPartner(t *testing.T, settings map[string]string, test func(t *testing.
 	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		p := &partner{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC), record: map[string]string{}}
 		clock := func() time.Time { return p.now }
-		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), event.Tables()), Clock: clock})
+		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), eventTables()), Clock: clock})
 		if err != nil {
 			t.Fatal(err)
 		}
