@@ -232,10 +232,16 @@ func TestUnsupportedPatternsAreNamedAndNeverChosen(t *testing.T) {
 	}
 }
 
-func TestOnlyFilesRunToday(t *testing.T) {
+func TestWhatDoesNotRunYetKeepsItsRankAndSaysSo(t *testing.T) {
 	r := advise(t, given("initiator=us operation=read records=many frequency=recurring database=yes file=yes push=yes"))
-	if firstOf(r) != "P2" || r.Ranked[0].Available || r.Ranked[1].Pattern != "P1" || !r.Ranked[1].Available {
-		t.Errorf("a pattern that does not run yet must keep its rank and say so: %+v", r.Ranked[:2])
+	for i, want := range []string{"P2", "P1"} {
+		if r.Ranked[i].Pattern != want || !r.Ranked[i].Available {
+			t.Errorf("choice %d is %+v, want %s, which runs", i, r.Ranked[i], want)
+		}
+	}
+	r = advise(t, given("initiator=app operation=create records=one email=yes"))
+	if firstOf(r) != "P7" || r.Ranked[0].Available || r.Ranked[0].Note == "" {
+		t.Errorf("a pattern that does not run yet must keep its rank and say so: %+v", r.Ranked[0])
 	}
 }
 

@@ -53,13 +53,13 @@ var (
 func Stores() []string { return bothStores }
 
 var patterns = []Pattern{
-	{ID: "P1", Title: "file data source", Runs: bothStores, Note: "files on this machine run; fetching them from elsewhere, and schedules, do not yet",
+	{ID: "P1", Title: "file data source", Runs: bothStores, Note: "a data source over a folder, a web server, SFTP or S3, and a scheduled import; or `headrace import FILE`",
 		artefacts: join(required(importParts...), onInterval, required("connection and credential (unless uploaded)"), often("event registration", "script include"))},
-	{ID: "P2", Title: "database data source", Note: notYet,
+	{ID: "P2", Title: "database data source", Runs: bothStores, Note: "a data source over PostgreSQL, MySQL, MariaDB, SQL Server or SQLite, with a watermark, and a scheduled import",
 		artefacts: join(required(importParts...), onInterval, required("connection and credential"), often("script include"))},
-	{ID: "P3", Title: "outbound REST, else SOAP call", Runs: bothStores, Note: "rule -> event -> script action -> script include -> REST or SOAP message -> import set; see examples/; starting it by a schedule does not run yet",
+	{ID: "P3", Title: "outbound REST, else SOAP call", Runs: bothStores, Note: "rule -> event -> script action -> script include -> REST or SOAP message -> import set; see examples/; on an interval a scheduled script starts it",
 		artefacts: join(required("event registration", "business rule", "script action", "script include", "outbound message", "connection and credential"), often("import table", "transform map"))},
-	{ID: "P4", Title: "API pull", Note: notYet,
+	{ID: "P4", Title: "API pull", Runs: bothStores, Note: "a data source over a paged service, or over another server of the Table API, and a scheduled import",
 		artefacts: join(required(importParts...), onInterval, required("script include (paging)", "outbound message", "connection and credential"))},
 	{ID: "P5", Title: "they push to us", Runs: bothStores, Note: "`headrace serve` takes records by the Table and Import Set APIs, and files; SOAP does not run yet",
 		artefacts: join(required("import table", "transform map", "inbound API (import set)", "client identity"), often("script include"))},
@@ -69,7 +69,7 @@ var patterns = []Pattern{
 		artefacts: join(required("email action", "mailbox"), often("import table", "transform map", "event registration", "script include"))},
 	{ID: "P8", Title: "SQL read (ODBC)", Note: notYet,
 		artefacts: required("SQL access", "SQL token")},
-	{ID: "P9", Title: "file that we export", Note: notYet,
+	{ID: "P9", Title: "file that we export", Runs: bothStores, Note: "an export set and a scheduled export, to a folder, SFTP, S3 or a web server",
 		artefacts: join(required("schedule", "export set", "connection and credential"), often("event registration", "script include"))},
 	{ID: "P10", Title: "email to the app", Note: notYet,
 		artefacts: join(required("event registration", "business rule", "notification", "SMTP account"), often("script include"))},
