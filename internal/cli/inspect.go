@@ -125,13 +125,19 @@ func (c *console) surveyAnswer(v *importset.Survey) answer {
 
 func (c *console) surveyText(v *importset.Survey, columns answer) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s, %s bytes, sha256 %.12s\n", v.Source, v.Format, importset.Thousands(v.Size), v.Hash)
+	fmt.Fprintf(&b, "%s  %s", v.Source, v.Format)
+	if v.Size >= 0 { // rows of a database come without bytes
+		fmt.Fprintf(&b, ", %s bytes, sha256 %.12s", importset.Thousands(v.Size), v.Hash)
+	}
+	b.WriteByte('\n')
 	fmt.Fprintf(&b, "  rows     %s, %s of them unreadable\n", importset.Thousands(v.Rows), importset.Thousands(v.BadRows))
 	var dialect []string
 	for _, name := range slices.Sorted(maps.Keys(v.Dialect)) {
 		dialect = append(dialect, name+"="+visible(v.Dialect[name]))
 	}
-	fmt.Fprintf(&b, "  dialect  %s\n", strings.Join(dialect, " "))
+	if len(dialect) > 0 {
+		fmt.Fprintf(&b, "  dialect  %s\n", strings.Join(dialect, " "))
+	}
 	for _, n := range v.Notes {
 		fmt.Fprintf(&b, "  note     %s\n", n)
 	}
