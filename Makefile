@@ -24,7 +24,7 @@ demo: ## the whole flow on this machine, data in ./demo-data (needs Go and a C c
 	@bin/headrace demo --data $(DATA)
 
 test: deps ## what we promise, checked: unit, conformance, kills and cuts in short form, on SQLite and PostgreSQL
-	go test -race -shuffle=on -timeout 25m ./...
+	go test -race -shuffle=on -ldflags="-s -w" -timeout 25m ./...
 
 bench: deps build ## the budgets as ratios against the raw tools on the same file (BENCH='-scale -n 5') and against other servers
 	scripts/bench $(BENCH)

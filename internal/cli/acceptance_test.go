@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -148,11 +149,17 @@ type process struct {
 // start starts the program in the home.
 func (h *home) start(t testing.TB, args ...string) *process {
 	t.Helper()
-	return h.startSaying(t, nil, args...)
+	return h.startInto(t, nil, nil, args...)
 }
 
 // startSaying is start with what the program says in a file that can be read meanwhile.
 func (h *home) startSaying(t testing.TB, said *os.File, args ...string) *process {
+	t.Helper()
+	return h.startInto(t, nil, said, args...)
+}
+
+// startInto is start with the output of the program, or what it says, in files where they are given.
+func (h *home) startInto(t testing.TB, printed, said *os.File, args ...string) *process {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -160,6 +167,9 @@ func (h *home) startSaying(t testing.TB, said *os.File, args ...string) *process
 	}
 	p := &process{t: t, cmd: exec.Command(path, append(args, h.flags...)...), watched: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = h.dir, &p.out, &p.err
+	if printed != nil {
+		p.cmd.Stdout = printed
+	}
 	if said != nil {
 		p.cmd.Stderr = said
 	}
@@ -215,6 +225,24 @@ func (p *process) end() *ended {
 func (h *home) run(t testing.TB, args ...string) *ended {
 	t.Helper()
 	return h.start(t, args...).end()
+}
+
+// printed runs the program, which must succeed, and gives its output as a file to read: for outputs that a test had better
+// not hold in memory.
+func (h *home) printed(t testing.TB, args ...string) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "printed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if e := h.startInto(t, f, nil, args...).end(); e.code != 0 {
+		t.Fatalf("want exit code 0\n%s", e)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // must runs the program and fails the test when it exits with another code.

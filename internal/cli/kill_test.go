@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/csv"
@@ -31,8 +32,8 @@ func (h *home) makeAssets(t testing.TB) {
 }
 
 // assetRows are the rows of the delivery that is killed. They are wide, so that a batch, which ends by its bytes, holds
-// about a fifth of them.
-const assetRows = 30_000
+// about a third of them, and a fifth in the long form.
+var assetRows = short(18_000, 30_000)
 
 // assetFile writes a delivery of assets. Of twenty rows of the second one, eight are as in the first, four changed, six
 // new, one has the key of a row far before it, and one a date that is none.
@@ -85,8 +86,9 @@ func (h *home) content(t testing.TB) string {
 // rows are those that the ledger counts, each there once.
 func (h *home) staging(t testing.TB, r *runJSON) string {
 	t.Helper()
-	e := h.must(t, 0, "run", "rows", strconv.FormatInt(r.Run, 10), "-o", "csv")
-	in, sum := csv.NewReader(bytes.NewReader(e.stdout)), sha256.New()
+	in, sum := csv.NewReader(h.printed(t, "run", "rows", strconv.FormatInt(r.Run, 10), "-o", "csv")), sha256.New()
+	in.ReuseRecord = true
+	rows := bufio.NewWriter(sum)
 	counts, last := map[string]int64{}, int64(0)
 	for n := 0; ; n++ {
 		row, err := in.Read()
@@ -97,7 +99,10 @@ func (h *home) staging(t testing.TB, r *runJSON) string {
 			t.Fatal(err)
 		}
 		row[4] = "" // target
-		fmt.Fprintf(sum, "%q\n", row)
+		for _, field := range row {
+			rows.WriteString(field)
+			rows.WriteByte(0)
+		}
 		if n == 0 {
 			continue
 		}
@@ -113,6 +118,7 @@ func (h *home) staging(t testing.TB, r *runJSON) string {
 	if got != r.fates() {
 		t.Fatalf("run %d: staging holds %v, the ledger says %v", r.Run, got, r.fates())
 	}
+	rows.Flush() // a digest takes all
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
@@ -121,10 +127,11 @@ type killer struct {
 	*home
 	t       testing.TB
 	dice    *rand.Rand
-	kills   int            // so far
-	quota   map[string]int // how many kills each verb has still to bear
-	left    int64          // rows that the last kill left done
-	between int            // how many of them left a run with some of its batches
+	kills   int                      // so far
+	quota   map[string]int           // how many kills each verb has still to bear
+	took    map[string]time.Duration // the shortest time that each verb has taken for the whole of its work
+	left    int64                    // rows that the last kill left done
+	between int                      // how many of them left a run with some of its batches
 }
 
 func newKiller(t testing.TB, h *home) *killer {
@@ -146,11 +153,11 @@ func seedOf(t testing.TB) uint64 {
 	return seed
 }
 
-// attempt runs the program and kills it at a random moment of the time that it takes, the first instants left out: then
-// it has not opened its store. It reports whether it was killed.
-func (k *killer) attempt(took time.Duration, args ...string) (*ended, bool) {
-	p := k.start(k.t, args...)
-	moment := took/10 + time.Duration(k.dice.Int64N(int64(took*8/10)))
+// attempt runs the program and kills it at a random moment of the time that the work left should take, the first instants
+// left out: then it has not opened its store. It reports whether it was killed.
+func (k *killer) attempt(left float64, args ...string) (*ended, bool) {
+	p, whole := k.start(k.t, args...), k.took[args[0]]
+	moment := whole/10 + time.Duration(k.dice.Float64()*left*0.8*float64(whole))
 	timer := time.AfterFunc(moment, func() {
 		if err := p.cmd.Process.Kill(); err != nil && err != os.ErrProcessDone {
 			k.t.Error(err)
@@ -158,9 +165,12 @@ func (k *killer) attempt(took time.Duration, args ...string) (*ended, bool) {
 	})
 	e := p.end()
 	timer.Stop()
-	if e.code < 0 {
+	switch {
+	case e.code < 0:
 		k.kills++
 		k.quota[args[0]]--
+	case left == 1:
+		k.took[args[0]] = min(whole, e.took)
 	}
 	return e, e.code < 0
 }
@@ -170,11 +180,11 @@ const mostKills = 10
 
 // importing runs an import until it ends, killing it now and then, and gives the run. before is the run that was the
 // newest when it was first given.
-func (k *killer) importing(took time.Duration, before int64, args ...string) *runJSON {
+func (k *killer) importing(before int64, args ...string) *runJSON {
 	k.t.Helper()
 	k.left = 0
 	for range min(k.quota[args[0]], mostKills) {
-		e, killed := k.attempt(took, args...)
+		e, killed := k.attempt(1-float64(k.left)/float64(assetRows), args...)
 		if !killed {
 			return k.resumes(e, before)
 		}
@@ -236,7 +246,7 @@ func (k *killer) half(before int64) *runJSON {
 	case rows.Count != r.Read:
 		k.t.Fatalf("after kill %d, run %d has read %d rows and %d are in staging", k.kills, r.Run, r.Read, rows.Count)
 	}
-	if r.Read > 0 && r.Read < assetRows {
+	if r.Read > 0 && r.Read < int64(assetRows) {
 		k.between++
 	}
 	return r
@@ -275,8 +285,8 @@ func (k *killer) first() (base string) {
 	return k.content(k.t)
 }
 
-// undisturbed imports the second delivery, takes it back, and tells how both went and how long they took.
-func (k *killer) undisturbed(base string, args ...string) (want expected, took, undoTook time.Duration) {
+// undisturbed imports the second delivery, takes it back, tells how both went and keeps how long they took.
+func (k *killer) undisturbed(base string, args ...string) (want expected) {
 	k.t.Helper()
 	second, fates := assetFile(true)
 	k.write(k.t, "second.csv", second)
@@ -290,7 +300,8 @@ func (k *killer) undisturbed(base string, args ...string) (want expected, took, 
 	if k.content(k.t) != base {
 		k.t.Fatal("undo leaves another target than the run found")
 	}
-	return want, e.took, undone.took
+	k.took = map[string]time.Duration{"import": e.took, "apply": e.took, "undo": undone.took}
+	return want
 }
 
 func short(short, long int) int {
@@ -306,16 +317,16 @@ func TestKilledAnywhereItEndsAsIfItWasNot(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *home) {
 		k := newKiller(t, h)
 		base := k.first()
-		want, took, undoTook := k.undisturbed(base, importSecond...)
+		want := k.undisturbed(base, importSecond...)
 		k.quota = map[string]int{"import": short(10, 200), "apply": short(3, 60), "undo": short(3, 60)}
 		for k.quota["import"] > 0 || k.quota["apply"] > 0 || k.quota["undo"] > 0 {
-			k.thereAndBack(base, want, took, undoTook, importSecond...)
+			k.thereAndBack(base, want, importSecond...)
 			if k.quota["apply"] > 0 {
 				k.must(t, 4, "import", "second.csv", "--map", "map.yaml", "--plan", "--save", "second.plan")
-				k.thereAndBack(base, want, took, undoTook, "apply", "second.plan", "-o", "json")
+				k.thereAndBack(base, want, "apply", "second.plan", "-o", "json")
 			}
 		}
-		t.Logf("import in %s, undo in %s; %d kills, %d of imports and applies between their first batch and the last", took, undoTook, k.kills, k.between)
+		t.Logf("import in %s, undo in %s; %d kills, %d of imports and applies between their first batch and the last", k.took["import"], k.took["undo"], k.kills, k.between)
 		if k.between == 0 {
 			t.Error("no kill left a run that had to be resumed in its middle")
 		}
@@ -323,22 +334,22 @@ func TestKilledAnywhereItEndsAsIfItWasNot(t *testing.T) {
 }
 
 // thereAndBack imports and takes the import back, both with kills.
-func (k *killer) thereAndBack(base string, want expected, took, undoTook time.Duration, args ...string) {
+func (k *killer) thereAndBack(base string, want expected, args ...string) {
 	k.t.Helper()
 	before := k.newest().Run
-	k.finished(k.importing(took, before, args...), before, want)
-	k.undoing(before+1, undoTook, want)
+	k.finished(k.importing(before, args...), before, want)
+	k.undoing(before+1, want)
 	if k.content(k.t) != base {
 		k.t.Fatalf("after %d kills, undo leaves another target than the run found", k.kills)
 	}
 }
 
 // undoing takes a run back, killing that up to three times.
-func (k *killer) undoing(run int64, took time.Duration, want expected) {
+func (k *killer) undoing(run int64, want expected) {
 	k.t.Helper()
 	args := []string{"undo", strconv.FormatInt(run, 10), "-o", "json"}
 	for range min(3, k.quota["undo"]) {
-		e, killed := k.attempt(took, args...)
+		e, killed := k.attempt(1, args...)
 		if !killed {
 			k.undone(e, want)
 			return
