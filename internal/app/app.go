@@ -108,13 +108,13 @@ func (a *App) checkScript(name, text string, expression bool) error {
 	return a.scripts.handlers.Check(script.Source{Name: name, Text: text, Expression: expression})
 }
 
-// openVault finds the key of the secrets: in the environment, else in the data folder. With a database and no key in the
-// environment, there is none: a file beside one of the nodes would be of no use to the others.
+// openVault finds the key of the secrets: in the environment, else in the data folder. With a database alone and no key in
+// the environment, there is none: a file beside one of the nodes would be of no use to the others.
 func openVault(cfg Config) (*vault.Vault, error) {
 	if text := os.Getenv(vault.Variable); text != "" {
 		return vault.FromText(text)
 	}
-	if cfg.Database != "" {
+	if cfg.Data == "" {
 		return vault.InFile(""), nil
 	}
 	return vault.InFile(filepath.Join(cfg.Data, vault.FileName)), nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"headrace/internal/connect/source"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/access"
 	"headrace/internal/flow/access/vault"
@@ -23,10 +24,12 @@ import (
 // Outside is what stands in the place of the world, for tests. Its zero value is the world.
 type Outside struct {
 	Clock   func() time.Time
-	Through http.RoundTripper                            // in the place of the network
-	Log     func(ctx context.Context, e script.LogEntry) // of scripts
-	Getenv  func(name string) (string, bool)             // secrets of projects
-	Dice    func() float64                               // jitter of waits
+	Through http.RoundTripper                                // in the place of the network
+	Log     func(ctx context.Context, e script.LogEntry)     // of scripts
+	Getenv  func(name string) (string, bool)                 // secrets of projects
+	Dice    func() float64                                   // jitter of waits
+	Wait    func(ctx context.Context, d time.Duration) error // between two attempts at a source
+	Stand   func(name string, k source.Kind) source.Kind     // what is read from, or written to, in the place of a kind of source
 }
 
 // flows are the parts in which what happens to a record leads to more: rules, events, scripts, calls. They are made before
@@ -57,8 +60,8 @@ func (f *flows) use(a *App, secrets *vault.Vault, jobs *queue.Queue, cfg Config)
 	a.Access, a.Events, a.Rules, a.Queue, a.scripts = f.access, f.events, f.rules, jobs, f.scripts
 	a.Imports = importset.New(a.DB)
 	a.Outbound = outbound.New(outbound.Config{DB: a.DB, Vault: secrets, Queue: jobs, Imports: a.Imports, Formats: Formats(), Through: out.Through, Clock: out.Clock, Dice: out.Dice})
-	a.Sources = datasource.New(datasource.Config{DB: a.DB, Imports: a.Imports, Kinds: Sources(), Formats: Formats(), Reveal: secrets.Open, Grant: a.Outbound.Grant,
-		Spool: ownFolder(cfg, "fetched"), Clock: out.Clock, Through: out.Through})
+	a.Sources = datasource.New(datasource.Config{DB: a.DB, Imports: a.Imports, Kinds: Sources(out), Formats: Formats(), Reveal: secrets.Open, Grant: a.Outbound.Grant,
+		Spool: ownFolder(cfg, "fetched"), Clock: out.Clock, Wait: out.Wait, Through: out.Through, Stand: out.Stand})
 	a.Exports = newExports(a, cfg)
 	f.scripts.use(a.DB, f.access, secrets, out, f.events.Module(), f.schedules.Module(), snws.New(a.Outbound, attachment.New(a.DB)))
 	f.rules.Use(rule.Config{DB: a.DB, Access: f.access, Events: f.events, Rules: f.scripts.rules, Handlers: f.scripts.handlers})

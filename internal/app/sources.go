@@ -15,8 +15,9 @@ import (
 )
 
 // Sources lists the kinds of sources that data comes from.
-func Sources() []source.Kind {
-	return append([]source.Kind{file.Kind(), httpfile.Kind(), sftp.Kind(), s3.Kind(), rest.Kind(Formats()...), rest.Table(Formats()...)}, sqldb.Kinds()...)
+func Sources(out Outside) []source.Kind {
+	services := rest.Parts{Formats: Formats(), Clock: out.Clock, Sleep: out.Wait}
+	return append([]source.Kind{file.Kind(), httpfile.Kind(), sftp.Kind(), s3.Kind(), services.Kind(), services.Table()}, sqldb.Kinds()...)
 }
 
 // ownFolder is where files are kept between their coming and their going: in the data folder. With a database there is

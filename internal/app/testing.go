@@ -18,9 +18,9 @@ func TestProject(ctx context.Context, dir, match string, told func(harness.Resul
 // openWorld opens the product for one test.
 func openWorld(ctx context.Context, s harness.Surroundings) (*harness.World, error) {
 	even := func() float64 { return 0.5 }
-	a, err := Open(ctx, Config{Data: s.Data, Outside: Outside{Clock: s.Clock, Through: s.Through, Log: s.Log, Getenv: s.Getenv, Dice: even}})
+	a, err := Open(ctx, Config{Data: s.Data, Outside: Outside{Clock: s.Clock, Through: s.Through, Log: s.Log, Getenv: s.Getenv, Dice: even, Wait: s.Wait, Stand: s.Stand}})
 	if err != nil {
 		return nil, err
 	}
-	return &harness.World{DB: a.DB, Imports: a.Imports, Queue: a.Queue, Scripts: a.scripts.handlers, Events: a.Events, Outbound: a.Outbound, Project: a.Project, Close: a.Close}, nil
+	return &harness.World{DB: a.DB, Imports: a.Imports, Queue: a.Queue, Scripts: a.scripts.handlers, Events: a.Events, Outbound: a.Outbound, Sources: a.Sources, Exports: a.Exports, Schedules: a.Schedules, Project: a.Project, Close: a.Close}, nil
 }

@@ -43,6 +43,10 @@ type Received struct {
 
 // Partner answers requests. It is an http.Handler, safe for use by many goroutines.
 type Partner struct {
+	// Clock tells the time that answers are dated with, unless they have a header Date of their own; nil is that of this
+	// machine.
+	Clock func() time.Time
+
 	routes []*route
 	told   func(Received)
 
@@ -199,6 +203,9 @@ func (p *Partner) give(w http.ResponseWriter, r *http.Request, a Answer) {
 		return
 	}
 	body := a.content()
+	if p.Clock != nil {
+		w.Header().Set("Date", p.Clock().UTC().Format(http.TimeFormat))
+	}
 	for name, value := range a.Headers {
 		w.Header().Set(name, value)
 	}

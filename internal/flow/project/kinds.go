@@ -56,6 +56,8 @@ const (
 // Kinds lists what a project may hold, besides tables, in the order in which it is applied.
 func Kinds() []Kind {
 	return []Kind{
+		{Name: "user", Folder: "users", Shape: Shape{Table: "sys_user", Key: "user_name", Hidden: []string{"name", "user_password", "password_needs_reset", "locked_out",
+			"locked_until", "failed_attempts", "last_login_time", "source"}}},
 		{Name: "property", Folder: "properties", Shape: Shape{Table: "sys_properties", Key: "name"}},
 		{Name: "script include", Folder: "includes", Alone: true, Shape: Shape{Table: "sys_script_include", Key: "name", Script: "script", Hidden: []string{"api_name"}}},
 		{Name: "event queue", Folder: "queues", Shape: Shape{Table: "sysevent_queue", Key: "queue", Renamed: map[string]string{"queue": "name"}}},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -70,10 +71,10 @@ type engine interface {
 	insert(ctx context.Context, tx *sqlstore.Tx, jobs []Job) error
 	start(ctx context.Context, only []string) error
 	stop(ctx context.Context) error
-	next(ctx context.Context, until time.Time) (*Running, error)
+	next(ctx context.Context, until time.Time, only []string) (*Running, error)
 	settle(ctx context.Context, job *Running, outcome error, now time.Time) error
 	pending(ctx context.Context) (map[string]int, error)
-	nextDue(ctx context.Context) (time.Time, bool, error)
+	nextDue(ctx context.Context, of []string) (time.Time, bool, error)
 }
 
 const (
@@ -174,17 +175,22 @@ func (q *Queue) Stop(ctx context.Context) error {
 // Waiting counts the jobs that are not finished, by kind.
 func (q *Queue) Waiting(ctx context.Context) (map[string]int, error) { return q.river.pending(ctx) }
 
-// NextDue tells when the next job is due that waits for its time; ok is false when none does.
-func (q *Queue) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {
-	return q.river.nextDue(ctx)
+// NextDue tells when the next job is due that waits for its time; ok is false when none does. Jobs of the queues named by
+// but are left out.
+func (q *Queue) NextDue(ctx context.Context, but ...string) (at time.Time, ok bool, err error) {
+	var of []string
+	if len(but) > 0 {
+		of = slices.DeleteFunc(slices.Sorted(maps.Keys(q.cfg.Queues)), func(name string) bool { return slices.Contains(but, name) })
+	}
+	return q.river.nextDue(ctx, of)
 }
 
-// Drain works, one after the other on the caller's goroutine, the jobs of all queues that are due at the time until,
-// those they give rise to included, and tells how many. It is for tests and for a clock that is not the machine's; the
+// Drain works, one after the other on the caller's goroutine, the jobs that are due at the time until, those they give rise
+// to included, and tells how many: those of all queues, or only of some. It is for tests and for a clock that is not the machine's; the
 // Queue must not be started.
-func (q *Queue) Drain(ctx context.Context, until time.Time) (int, error) {
+func (q *Queue) Drain(ctx context.Context, until time.Time, only ...string) (int, error) {
 	for n := 0; ; n++ {
-		job, err := q.river.next(ctx, until)
+		job, err := q.river.next(ctx, until, only)
 		if err != nil || job == nil {
 			return n, err
 		}

@@ -185,12 +185,12 @@ func (r *rivers[T]) stop(ctx context.Context) error {
 }
 
 // next takes the first job that is due, for Drain.
-func (r *rivers[T]) next(ctx context.Context, until time.Time) (*Running, error) {
+func (r *rivers[T]) next(ctx context.Context, until time.Time, only []string) (*Running, error) {
 	exec := r.driver.GetExecutor()
 	if _, err := exec.JobSchedule(ctx, &riverdriver.JobScheduleParams{Max: math.MaxInt32, Now: &until, Schema: r.schema}); err != nil {
 		return nil, err
 	}
-	name, err := r.firstQueue(ctx, until)
+	name, err := r.firstQueue(ctx, until, only)
 	if err != nil || name == "" {
 		return nil, err
 	}
@@ -212,13 +212,21 @@ var unfinished = []rivertype.JobState{rivertype.JobStateAvailable, rivertype.Job
 	rivertype.JobStateRunning, rivertype.JobStateScheduled}
 
 // firstQueue finds the queue of the job that has been due longest.
-func (r *rivers[T]) firstQueue(ctx context.Context, until time.Time) (string, error) {
-	list, err := r.inserter.JobList(ctx, river.NewJobListParams().States(rivertype.JobStateAvailable).
-		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(1))
+func (r *rivers[T]) firstQueue(ctx context.Context, until time.Time, only []string) (string, error) {
+	list, err := r.inserter.JobList(ctx, earliest(only, rivertype.JobStateAvailable))
 	if err != nil || len(list.Jobs) == 0 || list.Jobs[0].ScheduledAt.After(until) {
 		return "", err
 	}
 	return list.Jobs[0].Queue, nil
+}
+
+// earliest asks for the job that is due first, of some queues or of all.
+func earliest(of []string, states ...rivertype.JobState) *river.JobListParams {
+	p := river.NewJobListParams().States(states...).OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(1)
+	if len(of) > 0 {
+		p = p.Queues(of...)
+	}
+	return p
 }
 
 // settle ends a job that Drain has run.
@@ -276,10 +284,8 @@ func (r *rivers[T]) pending(ctx context.Context) (map[string]int, error) {
 	}
 }
 
-func (r *rivers[T]) nextDue(ctx context.Context) (time.Time, bool, error) {
-	list, err := r.inserter.JobList(ctx, river.NewJobListParams().
-		States(rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled).
-		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(1))
+func (r *rivers[T]) nextDue(ctx context.Context, of []string) (time.Time, bool, error) {
+	list, err := r.inserter.JobList(ctx, earliest(of, rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled))
 	if err != nil || len(list.Jobs) == 0 {
 		return time.Time{}, false, err
 	}

@@ -12,11 +12,13 @@ import (
 // Kinds are the databases, each a kind of source of its own.
 func Kinds() []source.Kind {
 	var kinds []source.Kind
-	for _, db := range []*database{postgres(), mysql(), sqlServer(), sqlite()} {
+	for _, db := range databases() {
 		kinds = append(kinds, db.kind())
 	}
 	return kinds
 }
+
+func databases() []*database { return []*database{postgres(), mysql(), sqlServer(), sqlite()} }
 
 func (db *database) kind() source.Kind {
 	return source.Kind{

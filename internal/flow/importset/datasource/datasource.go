@@ -30,6 +30,9 @@ type Config struct {
 	// Wait passes the time between two attempts; nil waits. It returns early, with the error of ctx, when that is done.
 	Wait    func(ctx context.Context, d time.Duration) error
 	Through http.RoundTripper // in the place of the network, for sources that speak HTTP
+	// Stand puts something in the place of a kind of source, for tests of what reads it: by the name of the saved source, or
+	// of whoever leaves files there; "" for an address that nobody has saved. nil leaves all kinds as they are.
+	Stand func(name string, k source.Kind) source.Kind
 }
 
 // Service reads from sources. It is safe for use by several goroutines.
@@ -47,6 +50,13 @@ func New(cfg Config) *Service {
 		cfg.Wait = pause
 	}
 	return &Service{Config: cfg}
+}
+
+// stand puts what stands for an address in its place, if something does.
+func (s *Service) stand(name string, a *address) {
+	if s.Stand != nil {
+		a.kind = s.Stand(name, a.kind)
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) error {

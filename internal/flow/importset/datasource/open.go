@@ -98,6 +98,7 @@ func (s *Service) meant(ctx context.Context, ref string, given Given) (*saved, e
 		if err != nil {
 			return nil, err
 		}
+		s.stand("", a)
 		a.inside = !given.Outside
 		if given.Outside && !a.speaksHTTP() {
 			return nil, fault.New(fault.Denied, "%s is read by saved data sources only", a.kind.Info.Label).

@@ -11,6 +11,7 @@ import (
 
 // Place is a place of files that is not read from: somebody leaves files there. An administrator wrote its address.
 type Place struct {
+	Name       string // of whoever leaves them
 	URL        string
 	Credential string // name of the record that proves who asks; "" is what the address says
 	Options    format.Options
@@ -24,6 +25,7 @@ func (s *Service) Place(ctx context.Context, p Place) (source.Files, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.stand(p.Name, a)
 	a.options, a.inside = p.Options, true
 	if a.kind.Files == nil {
 		return nil, fault.New(fault.Invalid, "%s is no place for files", a.kind.Info.Label)

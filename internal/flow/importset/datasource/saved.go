@@ -114,6 +114,7 @@ func (s *Service) compile(ctx context.Context, r *record.Record) (d *saved, err 
 	if err != nil {
 		return d, err
 	}
+	s.stand(d.name, d.address)
 	d.options, d.inside = options, true
 	if err := checkOptions(options, d.kind.Info.Options, d.kind.Info.Label); err != nil {
 		return d, err

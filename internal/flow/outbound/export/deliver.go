@@ -83,7 +83,7 @@ func (d *delivery) open(ctx context.Context, name string) (err error) {
 	if d.target, err = d.def.target(name); err != nil {
 		return err
 	}
-	p := Place{URL: d.target.url, Credential: d.def.text("credential"), Dress: d.dress}
+	p := Place{Name: d.def.name, URL: d.target.url, Credential: d.def.text("credential"), Dress: d.dress}
 	if p.Options, err = d.def.object("options"); err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ type Config struct {
 
 // Place is where a file goes.
 type Place struct {
+	Name       string // of the export set
 	URL        string // of the file itself
 	Credential string // name of the record that proves who asks; "" is nobody
 	Options    format.Options

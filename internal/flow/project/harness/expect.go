@@ -28,6 +28,9 @@ func (t *trial) expect(ctx context.Context, e *expect, path string) error {
 			return err
 		}
 	}
+	if err := t.expectPlaces(ctx, e, path); err != nil {
+		return err
+	}
 	for i, line := range e.Logs {
 		if !t.logged(line) {
 			t.fail(fmt.Sprintf("%s.logs[%d]", path, i), "nothing was logged that says %q", line)
@@ -39,6 +42,26 @@ func (t *trial) expect(ctx context.Context, e *expect, path string) error {
 		}
 	}
 	return t.expectRules(ctx, e.Rules, path+".rules")
+}
+
+// expectPlaces looks at files, data sources and schedules.
+func (t *trial) expectPlaces(ctx context.Context, e *expect, path string) error {
+	for _, name := range slices.Sorted(maps.Keys(e.Files)) {
+		if err := t.expectFiles(ctx, name, e.Files[name], path+".files.'"+name+"'"); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Sources)) {
+		if err := t.expectSource(ctx, name, e.Sources[name], path+".sources.'"+name+"'"); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Schedules)) {
+		if err := t.expectSchedule(ctx, name, e.Schedules[name], path+".schedules.'"+name+"'"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *trial) logged(part string) bool {

@@ -14,13 +14,17 @@ import (
 	"time"
 
 	"headrace/internal/connect/mock"
+	"headrace/internal/connect/source"
 	"headrace/internal/connect/yamlfile"
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/event"
 	"headrace/internal/flow/importset"
+	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/flow/outbound"
+	"headrace/internal/flow/outbound/export"
 	"headrace/internal/flow/project"
+	"headrace/internal/flow/schedule"
 	"headrace/internal/flow/script"
 	"headrace/internal/store/queue"
 )
@@ -33,8 +37,12 @@ type World struct {
 	Scripts  *script.Engine
 	Events   *event.Service
 	Outbound *outbound.Service
+	Sources  *datasource.Service
+	Exports  *export.Service
 	Project  *project.Service
-	Close    func() error
+
+	Schedules *schedule.Service
+	Close     func() error
 }
 
 // Surroundings are what a test puts in the place of the world outside.
@@ -44,6 +52,9 @@ type Surroundings struct {
 	Through http.RoundTripper // in the place of the network
 	Log     func(ctx context.Context, e script.LogEntry)
 	Getenv  func(name string) (string, bool) // secrets
+	// Stand puts what a test has in the place of a kind of source; Wait passes the time between two attempts at one.
+	Stand func(name string, k source.Kind) source.Kind
+	Wait  func(ctx context.Context, d time.Duration) error
 }
 
 // Opener opens a World; the composition root has one.
@@ -98,13 +109,9 @@ func Run(ctx context.Context, cfg Config, told func(Result)) (*Report, error) {
 		return nil, fault.Wrap(fault.Unavailable, err, "there is no room for a temporary folder").WithHint("TMPDIR names another folder")
 	}
 	defer os.RemoveAll(home)
-	name, err := prepare(ctx, cfg, filepath.Join(home, "ready"))
-	if err != nil {
-		return nil, err
-	}
-	report := &Report{Project: name, Tests: []Result{}}
+	report := &Report{Tests: []Result{}}
 	for i := range tests {
-		result, err := runOne(ctx, cfg, &tests[i], filepath.Join(home, "ready"), filepath.Join(home, fmt.Sprint(i)))
+		result, err := runOne(ctx, cfg, &tests[i], home, report)
 		if err != nil {
 			return nil, err
 		}
@@ -119,23 +126,35 @@ func Run(ctx context.Context, cfg Config, told func(Result)) (*Report, error) {
 	return report, nil
 }
 
-// prepare applies the project to a new store.
-func prepare(ctx context.Context, cfg Config, dir string) (name string, err error) {
-	w, err := cfg.Open(ctx, Surroundings{Data: dir, Clock: time.Now, Getenv: madeUp})
+// ready gives the folder of a store that has the project applied, at the time at which a test begins: then no schedule
+// is overdue, and nothing is late. Tests that begin at one time share it.
+func ready(ctx context.Context, cfg Config, home string, now time.Time, report *Report) (dir string, err error) {
+	dir = filepath.Join(home, "ready-"+now.Format("20060102T150405"))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	w, err := cfg.Open(ctx, Surroundings{Data: dir, Clock: func() time.Time { return now }, Getenv: madeUp})
 	if err != nil {
 		return "", err
 	}
-	if err = cfg.Ready(ctx, w); err == nil {
-		var p *project.Project
-		if p, err = w.Project.Load(ctx, cfg.Dir); err == nil {
-			name = p.Name
-			_, err = w.Project.Apply(ctx, p)
-		}
-	}
+	report.Project, err = prepare(ctx, cfg, w)
 	if closing := w.Close(); err == nil {
 		err = closing
 	}
-	return name, err
+	return dir, err
+}
+
+// prepare applies the project to a new store.
+func prepare(ctx context.Context, cfg Config, w *World) (name string, err error) {
+	if err := cfg.Ready(ctx, w); err != nil {
+		return "", err
+	}
+	p, err := w.Project.Load(ctx, cfg.Dir)
+	if err != nil {
+		return "", err
+	}
+	_, err = w.Project.Apply(ctx, p)
+	return p.Name, err
 }
 
 // madeUp stands for every secret, so that tests need none.
@@ -150,6 +169,7 @@ type trial struct {
 	result  *Result
 	clock   *clock
 	partner *mock.Server
+	doubles *doubles
 	records map[string]named
 	began   time.Time // by the clock
 
@@ -186,19 +206,28 @@ func (c *clock) set(to time.Time) {
 
 // runOne runs one test on a copy of the store. What the test finds wrong is in the result; an error is one of the
 // surroundings.
-func runOne(ctx context.Context, cfg Config, t *test, from, dir string) (*Result, error) {
+func runOne(ctx context.Context, cfg Config, t *test, home string, report *Report) (*Result, error) {
 	began := time.Now()
+	from, err := ready(ctx, cfg, home, t.now, report)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(home, "test")
 	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the store of a test cannot be made")
 	}
 	defer os.RemoveAll(dir)
-	partner, err := mock.Start(ctx, mock.New(t.Partner, nil), "")
+	clock := &clock{now: t.now}
+	answers := mock.New(t.Partner, nil)
+	answers.Clock = clock.Now
+	partner, err := mock.Start(ctx, answers, "")
 	if err != nil {
 		return nil, err
 	}
 	defer partner.Close()
-	tr := &trial{test: t, result: &Result{File: t.file.name, Name: t.Name}, clock: &clock{now: t.now}, partner: partner, records: map[string]named{}, began: t.now}
-	tr.World, err = cfg.Open(ctx, Surroundings{Data: dir, Clock: tr.clock.Now, Through: partner.Network(), Log: tr.log, Getenv: madeUp})
+	tr := &trial{test: t, result: &Result{File: t.file.name, Name: t.Name}, clock: clock, partner: partner, records: map[string]named{}, began: t.now,
+		doubles: &doubles{home: filepath.Join(dir, "doubles"), all: t.Doubles}}
+	tr.World, err = cfg.Open(ctx, Surroundings{Data: dir, Clock: clock.Now, Through: partner.Network(), Log: tr.log, Getenv: madeUp, Stand: tr.doubles.stand, Wait: clock.pass})
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +259,10 @@ func (t *trial) fail(path, format string, args ...any) {
 func (t *trial) play(ctx context.Context) {
 	if err := t.isolate(ctx); err != nil {
 		t.fail(t.test.path, "%s", describe(err))
+		return
+	}
+	if err := t.furnish(ctx); err != nil {
+		t.fail(t.test.path+"doubles", "%s", describe(err))
 		return
 	}
 	for table, rows := range t.test.Fixtures {

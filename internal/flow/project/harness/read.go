@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,8 +18,8 @@ import (
 // Folder is where a project has its tests.
 const Folder = "tests"
 
-// file is one file of tests: one test, or several under "tests" that share what stands before them.
-type file struct {
+// testFile is one file of tests: one test, or several under "tests" that share what stands before them.
+type testFile struct {
 	name   string
 	text   []byte
 	Shared test   `yaml:",inline"`
@@ -31,10 +32,11 @@ type test struct {
 	Now      string                         `yaml:"now"`
 	Partner  []mock.Route                   `yaml:"partner"`
 	Only     *only                          `yaml:"only"`
+	Doubles  map[string]double              `yaml:"doubles"` // by the name of a data source or export set
 	Fixtures map[string][]map[string]string `yaml:"fixtures"`
 	Steps    []step                         `yaml:"steps"`
 
-	file *file
+	file *testFile
 	path string // of the test in its file, with the dot behind it
 	now  time.Time
 }
@@ -43,6 +45,45 @@ type test struct {
 type only struct {
 	Rules   *[]string `yaml:"rules"`
 	Actions *[]string `yaml:"actions"`
+}
+
+// double is what stands in the place of an address: a database or a folder.
+type double struct {
+	SQL   *scripts         `yaml:"sql"`
+	Files map[string]given `yaml:"files"`
+}
+
+// scripts are statements, or files of them.
+type scripts []string
+
+// UnmarshalYAML takes one for several.
+func (s *scripts) UnmarshalYAML(unmarshal func(any) error) error {
+	var one string
+	if err := unmarshal(&one); err == nil {
+		*s = scripts{one}
+		return nil
+	}
+	return unmarshal((*[]string)(s))
+}
+
+// given is what a file holds: a text, or what another file does.
+type given struct {
+	Text string
+	From string `yaml:"from"`
+}
+
+// UnmarshalYAML takes a text for what the file holds.
+func (g *given) UnmarshalYAML(unmarshal func(any) error) error {
+	if err := unmarshal(&g.Text); err == nil {
+		return nil
+	}
+	type whole struct {
+		From string `yaml:"from"`
+	}
+	var w whole
+	err := unmarshal(&w)
+	g.From = w.From
+	return err
 }
 
 // step is one thing that a test does, or expects.
@@ -71,6 +112,14 @@ type step struct {
 	Rows  []map[string]any `yaml:"rows"`
 	Fates []string         `yaml:"fates"`
 
+	Import string           `yaml:"import"` // data source
+	Run    string           `yaml:"run"`    // schedule
+	Export string           `yaml:"export"` // export set
+	Put    string           `yaml:"put"`    // data source whose partner leaves files
+	Files  map[string]given `yaml:"files"`
+	SQL    string           `yaml:"sql"` // data source whose partner changes its database
+	Do     scripts          `yaml:"do"`
+
 	Drain   string `yaml:"drain"`   // work what is due and becomes due, for so long, or all
 	Advance string `yaml:"advance"` // move the clock
 
@@ -86,6 +135,43 @@ type expect struct {
 	Rules    map[string]string        `yaml:"rules"` // fired, skipped
 	Logs     []string                 `yaml:"logs"`
 	NoLogs   []string                 `yaml:"noLogs"`
+
+	Files     map[string]map[string]expectedFile `yaml:"files"` // by data source or export set, and name or pattern
+	Sources   map[string]expectedSource          `yaml:"sources"`
+	Schedules map[string]expectedSchedule        `yaml:"schedules"`
+}
+
+// expectedFile is what a file at a double holds.
+type expectedFile struct {
+	Contains *string `yaml:"contains"`
+	Equals   *string `yaml:"equals"`
+	Absent   bool    `yaml:"absent"`
+	Count    *int    `yaml:"count"` // of files that the pattern means
+}
+
+// UnmarshalYAML takes a text for what the file contains.
+func (e *expectedFile) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if err := unmarshal(&text); err == nil {
+		e.Contains = &text
+		return nil
+	}
+	type whole expectedFile
+	return unmarshal((*whole)(e))
+}
+
+// expectedSource is how a data source is.
+type expectedSource struct {
+	State     string    `yaml:"state"`
+	Alerts    *[]string `yaml:"alerts"` // the kinds of all that are open
+	Watermark *string   `yaml:"watermark"`
+}
+
+// expectedSchedule is what a schedule has done.
+type expectedSchedule struct {
+	Runs  *int    `yaml:"runs"`  // lines of its history
+	State string  `yaml:"state"` // of the newest
+	Next  *string `yaml:"next"`  // when it runs next, in UTC
 }
 
 type expectedEvent struct {
@@ -127,6 +213,8 @@ type expectedRecord struct {
 var properties = []string{"name", "now", "partner", "only", "fixtures", "steps", "tests", "rules", "actions", "create", "update", "delete", "as", "values", "quiet",
 	"fire", "record", "parm1", "parm2", "call", "with", "gives", "send", "variables", "body", "push", "rows", "fates", "drain", "advance", "fails", "expect",
 	"events", "requests", "records", "logs", "noLogs", "count", "route", "method", "path", "status", "headers", "json", "sameKey", "table", "query",
+	"doubles", "sql", "from", "import", "run", "export", "put", "do", "files", "sources", "schedules",
+	"contains", "equals", "absent", "state", "alerts", "watermark", "runs", "next",
 	"host", "match", "key", "loop", "answers", "file", "times", "repeat", "latency", "drop", "done", "hold"}
 
 // start is when tests begin that do not say.
@@ -155,7 +243,7 @@ func readFile(name string) ([]test, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "%s cannot be read", name)
 	}
-	f := &file{name: name, text: text}
+	f := &testFile{name: name, text: text}
 	if err := yamlfile.Decode(name, text, f, properties); err != nil {
 		return nil, err
 	}
@@ -193,6 +281,12 @@ func (t *test) inherit(from *test) error {
 	if err := mock.Settle(t.Partner, filepath.Dir(t.file.name)); err != nil {
 		return fault.During(yamlfile.Place(t.file.name, t.file.text, t.path+"partner"), err)
 	}
+	doubles := maps.Clone(from.Doubles)
+	if doubles == nil {
+		doubles = map[string]double{}
+	}
+	maps.Copy(doubles, t.Doubles)
+	t.Doubles = doubles
 	fixtures := map[string][]map[string]string{}
 	for _, f := range []map[string][]map[string]string{from.Fixtures, t.Fixtures} {
 		for table, rows := range f {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/outbound"
 	"headrace/internal/flow/rule"
+	"headrace/internal/flow/schedule"
 	"headrace/internal/flow/script"
 )
 
@@ -81,6 +83,16 @@ func (t *trial) step(ctx context.Context, s *step, path string) error {
 		return t.send(ctx, s, path)
 	case s.Push != "":
 		return t.push(ctx, s, path)
+	case s.Import != "":
+		return t.bring(ctx, s, path)
+	case s.Run != "":
+		return t.runSchedule(ctx, s, path)
+	case s.Export != "":
+		return t.leaveExport(ctx, s, path)
+	case s.Put != "":
+		return t.place(ctx, s.Put, s.Files)
+	case s.SQL != "":
+		return t.fill(ctx, s.SQL, s.Do)
 	case s.Drain != "":
 		return t.drain(ctx, s.Drain)
 	case s.Advance != "":
@@ -90,7 +102,7 @@ func (t *trial) step(ctx context.Context, s *step, path string) error {
 	case s.Expect != nil:
 		return t.expect(ctx, s.Expect, path+".expect")
 	}
-	return fault.New(fault.Invalid, "the step does nothing").WithHint("create, update, delete, fire, call, send, push, drain, advance or expect")
+	return fault.New(fault.Invalid, "the step does nothing").WithHint("create, update, delete, fire, call, send, push, import, run, export, put, sql, drain, advance or expect")
 }
 
 func (t *trial) acting(s *step) record.Session {
@@ -278,44 +290,56 @@ func (t *trial) push(ctx context.Context, s *step, path string) error {
 // mostDrained bounds how often the clock is moved to the next due work, so that work which puts itself off for ever ends.
 const mostDrained = 10_000
 
-// drainAll is the span that ends when nothing is left to do, or after a day.
+// drainAll is the span that ends when nothing is left to do of what has begun, or after a day. Schedules that wait for
+// their time have not begun.
 const drainAll = "all"
 
 // drain works everything that is due, and moves the clock to what becomes due within the span.
 func (t *trial) drain(ctx context.Context, span string) error {
-	d, err := 24*time.Hour, error(nil)
+	d, but := 24*time.Hour, []string{schedule.DueQueue}
 	if span != drainAll {
+		var err error
 		if d, err = duration(span); err != nil {
 			return err
 		}
+		but = nil
 	}
 	end := t.clock.Now().Add(d)
 	for range mostDrained {
-		if _, err := t.Queue.Drain(ctx, t.clock.Now()); err != nil {
+		if err := t.work(ctx); err != nil {
 			return err
 		}
-		next, more, err := t.Queue.NextDue(ctx)
+		next, more, err := t.nextDue(ctx, but...)
 		switch {
 		case err != nil:
 			return err
 		case more && !next.After(end):
 			t.clock.set(next)
 			continue
+		case span == drainAll:
+			return nil
 		}
-		if span != drainAll {
-			t.clock.set(end)
-		}
-		return nil
+		t.clock.set(end)
+		return t.work(ctx)
 	}
-	return fault.New(fault.Limit, "the work does not end")
+	return endless()
 }
 
+// duration reads a length of time, such as 90s, 2h or 1d12h. A day is 24 hours.
 func duration(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0, fault.New(fault.Invalid, "%q is no length of time", text).WithHint("such as 30s, 10m, 2h")
+	days, rest, found := strings.Cut(text, "d")
+	if !found {
+		days, rest = "0", text
 	}
-	return d, nil
+	n, err := strconv.ParseUint(days, 10, 16)
+	d := time.Duration(0)
+	if err == nil && (rest != "" || !found) {
+		d, err = time.ParseDuration(rest)
+	}
+	if err != nil || d < 0 {
+		return 0, fault.New(fault.Invalid, "%q is no length of time", text).WithHint("such as 30s, 10m, 2h, 1d")
+	}
+	return time.Duration(n)*24*time.Hour + d, nil
 }
 
 // find reads records by an encoded query.

@@ -7,9 +7,14 @@ import (
 	"strings"
 
 	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
 	"headrace/internal/flow/event"
+	"headrace/internal/flow/importset"
+	"headrace/internal/flow/importset/datasource"
 	"headrace/internal/flow/outbound"
+	"headrace/internal/flow/outbound/export"
 	"headrace/internal/flow/rule"
+	"headrace/internal/flow/schedule"
 )
 
 // ruleLine is one rule that was looked at, as the rule log says.
@@ -42,6 +47,7 @@ func (t *trial) story(ctx context.Context) []string {
 			add("delivery %s %s %s %s", d.Get("message").Text, d.Get("state").Text, d.Get("reason").Text, d.Get("error").Text)
 		}
 	}
+	out = append(out, t.feeds(ctx)...)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, e := range t.logs {
@@ -51,6 +57,43 @@ func (t *trial) story(ctx context.Context) []string {
 		out[i] = strings.TrimSpace(out[i])
 	}
 	return out
+}
+
+// feeds tells of imports, of how their sources are, of schedules and of exported files.
+func (t *trial) feeds(ctx context.Context) []string {
+	var out []string
+	for _, of := range []struct{ table, where, line string }{
+		{importset.SetTable, "", "import   {source} {state}: {read} read, {inserted} inserted, {updated} updated, {unchanged} unchanged, {skipped} skipped, {rejected} rejected"},
+		{datasource.HealthTable, "stateNOT INhealthy", "source   {source} {state}: {message}"},
+		{datasource.AlertTable, "", "alert    {kind} {state}: {message}"},
+		{schedule.HistoryTable, "", "schedule {name} {due} {state} {reason} {message}"},
+		{export.RunTable, "", "export   {name} {state} {file_name} {rows_written} rows {error}"},
+	} {
+		found, err := t.find(ctx, of.table, of.where)
+		if err != nil {
+			continue
+		}
+		for _, r := range found {
+			pairs := []string{}
+			for i := range r.Table.Fields {
+				pairs = append(pairs, "{"+r.Table.Fields[i].Name+"}", t.shownIn(ctx, r, i))
+			}
+			out = append(out, strings.NewReplacer(pairs...).Replace(of.line))
+		}
+	}
+	return out
+}
+
+// shownIn is the value of a field for people: of a data source its name.
+func (t *trial) shownIn(ctx context.Context, r *record.Record, field int) string {
+	text := r.Values[field].Text
+	if r.Table.Fields[field].Reference != datasource.SourceTable {
+		return text
+	}
+	if found, err := t.find(ctx, datasource.SourceTable, record.SysID+"="+text); err == nil && len(found) > 0 {
+		return found[0].Get("name").Text
+	}
+	return text
 }
 
 // ruleLog reads what became of rules, in the order in which they were looked at.
