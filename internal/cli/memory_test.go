@@ -69,7 +69,7 @@ func TestMemoryOfCities(t *testing.T) {
 
 func TestMemoryOfManyRows(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *home) {
-		rows := int64(short(300_000, 10_000_000))
+		rows := int64(short(200_000, 10_000_000))
 		file := h.generate(t, "assets.csv", demo.Assets{Rows: rows, Seed: 1, Shuffled: true})
 		h.must(t, 0, "table", "create", "asset", "--field", "asset_tag:string:unique", "--field", "serial_number:string", "--field", "purchase_date:date",
 			"--field", "cost:decimal", "--field", "description:string")
@@ -80,7 +80,7 @@ func TestMemoryOfManyRows(t *testing.T) {
 // A file whose table is derived is read twice, the first time for its types and counts.
 func TestMemoryOfADerivedTable(t *testing.T) {
 	h := newHome(t)
-	file := h.generate(t, "assets.csv", demo.Assets{Rows: int64(short(200_000, 10_000_000)), Seed: 2, Shuffled: true})
+	file := h.generate(t, "assets.csv", demo.Assets{Rows: int64(short(120_000, 10_000_000)), Seed: 2, Shuffled: true})
 	h.within(t, budget, 0, file, "--into", "asset", "--create", "--coalesce", "asset_tag")
 }
 
@@ -95,7 +95,7 @@ func TestMemoryOfOneLargeArray(t *testing.T) {
 
 func TestMemoryOfAWorkbook(t *testing.T) {
 	h := newHome(t)
-	rows := short(40_000, 100_000)
+	rows := short(25_000, 100_000)
 	file := h.generate(t, "assets.xlsx", workbook{rows: rows, columns: 12})
 	h.within(t, bookBudget, int64(rows), file, "--into", "asset", "--create", "--coalesce", "column_0")
 }

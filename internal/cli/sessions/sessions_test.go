@@ -59,15 +59,21 @@ func (p prepared) run() (code int, err error) {
 	return p.m.Run(), nil
 }
 
-// TestSessionsOnSQLite plays all sessions on the embedded store.
+// TestSessionsOnSQLite plays all sessions on the embedded store. All sessions, those on PostgreSQL too, are played side by
+// side: some of them wait most of the time.
 func TestSessionsOnSQLite(t *testing.T) {
+	t.Parallel()
 	for _, dir := range []string{"testdata", "testdata/both"} {
-		t.Run(filepath.Base(dir), func(t *testing.T) { testscript.Run(t, params(dir, nil)) })
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			testscript.Run(t, params(dir, nil))
+		})
 	}
 }
 
 // TestSessionsOnPostgres plays the sessions in which the store matters once more, each in a schema of its own.
 func TestSessionsOnPostgres(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, params("testdata/both", func(e *testscript.Env) error {
 		at, err := url.Parse(postgres)
 		if err != nil {
