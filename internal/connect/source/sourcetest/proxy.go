@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -17,13 +18,15 @@ type Proxy struct {
 	passed int64 // bytes from the server
 	most   int64 // of them; negative is without bound
 	reset  bool  // a broken connection ends with a reset
+	once   bool  // the next connection is whole again
 	conns  map[net.Conn]bool
 	taken  int
 	closed bool
 	all    sync.WaitGroup
 }
 
-// NewProxy listens on a free port of the loopback and passes on to a server for the time of the test.
+// NewProxy listens on a free port of the loopback and passes on to a server, host:port or the path of a socket, for the
+// time of the test.
 func NewProxy(t testing.TB, server string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,7 +48,14 @@ func NewProxy(t testing.TB, server string) *Proxy {
 func (p *Proxy) Cut(after int64, reset bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.passed, p.most, p.reset = 0, after, reset
+	p.passed, p.most, p.reset, p.once = 0, after, reset, false
+}
+
+// CutOnce breaks one connection, after so many more bytes from the server over all: who asks again is answered.
+func (p *Proxy) CutOnce(after int64, reset bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.passed, p.most, p.reset, p.once = 0, after, reset, true
 }
 
 // Passed is how many bytes came from the server since Cut.
@@ -79,7 +89,11 @@ func (p *Proxy) pass(client net.Conn) {
 		return
 	}
 	defer p.drop(client)
-	server, err := net.Dial("tcp", p.to)
+	network := "tcp"
+	if strings.HasPrefix(p.to, "/") {
+		network = "unix"
+	}
+	server, err := net.Dial(network, p.to)
 	if err != nil || !p.keep(server) {
 		return
 	}
@@ -113,7 +127,9 @@ func (p *Proxy) allow(n int) (allowed int, cut bool) {
 	defer p.mu.Unlock()
 	if p.most >= 0 && p.passed+int64(n) > p.most {
 		allowed, cut = int(max(0, p.most-p.passed)), true
-		p.passed = p.most
+		if p.passed = p.most; p.once {
+			p.most = -1
+		}
 		return allowed, cut
 	}
 	p.passed += int64(n)
