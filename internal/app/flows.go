@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -28,6 +29,7 @@ type Outside struct {
 	Log     func(ctx context.Context, e script.LogEntry)     // of scripts
 	Getenv  func(name string) (string, bool)                 // secrets of projects
 	Dice    func() float64                                   // jitter of waits
+	Warn    *slog.Logger                                     // of what goes wrong in the background; nil is slog.Default
 	Wait    func(ctx context.Context, d time.Duration) error // between two attempts at a source
 	Stand   func(name string, k source.Kind) source.Kind     // what is read from, or written to, in the place of a kind of source
 }
@@ -67,5 +69,5 @@ func (f *flows) use(a *App, secrets *vault.Vault, jobs *queue.Queue, cfg Config)
 	f.rules.Use(rule.Config{DB: a.DB, Access: f.access, Events: f.events, Rules: f.scripts.rules, Handlers: f.scripts.handlers})
 	a.Imports.UseScripts(f.scripts.handlers)
 	a.Schedules = f.schedules
-	f.schedules.Use(schedule.Config{DB: a.DB, Queue: jobs, Scripts: f.scripts.jobs, Importer: importer{a.Sources}, Exporter: exporter{a.Exports}})
+	f.schedules.Use(schedule.Config{DB: a.DB, Queue: jobs, Scripts: f.scripts.jobs, Importer: importer{a.Sources}, Exporter: exporter{a.Exports}, Log: out.Warn})
 }

@@ -82,7 +82,7 @@ func TestWhatATestExpectsIsLookedAt(t *testing.T) {
 func run(t *testing.T, dir string) []harness.Result {
 	t.Helper()
 	told := 0
-	report, err := app.TestProject(t.Context(), dir, "", func(harness.Result) { told++ })
+	report, err := app.TestProject(t.Context(), app.TestConfig{Dir: dir}, func(harness.Result) { told++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestTestsThatCannotBeReadAreRefused(t *testing.T) {
 		"both forms":       {"steps: [{advance: 1s}]\ntests: [{name: x}]\n", "steps stand both in tests and beside them"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := app.TestProject(t.Context(), projectWith(t, c.tests), "", func(harness.Result) {})
+			_, err := app.TestProject(t.Context(), app.TestConfig{Dir: projectWith(t, c.tests)}, func(harness.Result) {})
 			if c.says == "" {
 				if err != nil {
 					t.Errorf("the error is %v", err)
@@ -136,7 +136,7 @@ func TestAProjectWithMistakesIsNotTested(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "rules", "see.js"), []byte("var a = ;\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := app.TestProject(t.Context(), dir, "", func(harness.Result) {})
+	_, err := app.TestProject(t.Context(), app.TestConfig{Dir: dir}, func(harness.Result) {})
 	if err == nil || fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "rules/see.js:1:9") {
 		t.Errorf("the error is %v", err)
 	}
@@ -145,7 +145,7 @@ func TestAProjectWithMistakesIsNotTested(t *testing.T) {
 func TestTestsEndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := app.TestProject(ctx, projectWith(t, "steps: [{advance: 1s}]\n"), "", func(harness.Result) {})
+	_, err := app.TestProject(ctx, app.TestConfig{Dir: projectWith(t, "steps: [{advance: 1s}]\n")}, func(harness.Result) {})
 	if !errors.Is(err, context.Canceled) && fault.KindOf(err) != fault.Canceled {
 		t.Errorf("the error is %v", err)
 	}

@@ -16,8 +16,8 @@ import (
 
 // Double is a kind of database whose tables are read from a SQLite file, for tests of what reads it. Address and options
 // are checked as the kind itself does. A table is found without its schema, times without a zone are UTC unless the option
-// says otherwise, and a query is SQLite's to understand.
-func Double(k source.Kind, path string) source.Kind {
+// says otherwise, and a query is SQLite's to understand. clock is that of its server.
+func Double(k source.Kind, path string, clock func() time.Time) source.Kind {
 	all := databases()
 	db := all[slices.IndexFunc(all, func(db *database) bool { return db.name == k.Info.Name })]
 	k.Rows = func(a source.Address) (source.Rows, error) {
@@ -26,6 +26,7 @@ func Double(k source.Kind, path string) source.Kind {
 			return nil, err
 		}
 		s.database, s.url, s.rest = sqlite(), &url.URL{Scheme: "sqlite", Path: path}, nil
+		s.now = "SELECT '" + clock().UTC().Format("2006-01-02 15:04:05.000") + "'"
 		if s.table != nil {
 			s.table = s.table[len(s.table)-1:]
 		}

@@ -23,8 +23,9 @@ import (
 
 // doubles are what a test has in the place of addresses, by the name of the data source or export set.
 type doubles struct {
-	home string // the folder that all are in
-	all  map[string]double
+	home  string // the folder that all are in
+	all   map[string]double
+	clock func() time.Time
 }
 
 // root is the folder that stands for a whole place: an address /in/a.csv means in/a.csv of it.
@@ -48,7 +49,7 @@ func (d *doubles) stand(name string, k source.Kind) source.Kind {
 	case k.Files != nil && has.SQL == nil:
 		return d.folder(name, k, web)
 	case k.Rows != nil && has.SQL != nil && !web:
-		return sqldb.Double(k, d.database(name))
+		return sqldb.Double(k, d.database(name), d.clock)
 	}
 	return refusing(k, fault.New(fault.Invalid, "the double of %s is no %s", name, k.Info.Label).
 		WithHint("databases have sql, places of files have files, and services are answered by the partner"))

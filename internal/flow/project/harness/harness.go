@@ -4,6 +4,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -47,11 +48,13 @@ type World struct {
 
 // Surroundings are what a test puts in the place of the world outside.
 type Surroundings struct {
-	Data    string // folder of the store
-	Clock   func() time.Time
-	Through http.RoundTripper // in the place of the network
-	Log     func(ctx context.Context, e script.LogEntry)
-	Getenv  func(name string) (string, bool) // secrets
+	Data string // folder of the store
+	// Database is where the store is, when it is in no folder: a place for this test alone.
+	Database string
+	Clock    func() time.Time
+	Through  http.RoundTripper // in the place of the network
+	Log      func(ctx context.Context, e script.LogEntry)
+	Getenv   func(name string) (string, bool) // secrets
 	// Stand puts what a test has in the place of a kind of source; Wait passes the time between two attempts at one.
 	Stand func(name string, k source.Kind) source.Kind
 	Wait  func(ctx context.Context, d time.Duration) error
@@ -65,8 +68,10 @@ type Config struct {
 	Dir   string // the project's folder
 	Match string // only tests whose "file: name" contains it
 	Open  Opener
-	// Ready makes the folder of a store a server with the project applied, before the tests: each gets a copy.
+	// Ready makes what every server has, before the project is applied.
 	Ready func(ctx context.Context, w *World) error
+	// Place finds a database for one test, and how it goes again; nil keeps stores in folders, which are copied.
+	Place func(ctx context.Context) (database string, drop func(context.Context) error, err error)
 }
 
 // Result is what became of one test.
@@ -93,6 +98,13 @@ type Report struct {
 	Tests   []Result `json:"tests"`
 }
 
+// runner runs the tests of a project.
+type runner struct {
+	Config
+	home   string // a folder for all that is made
+	report *Report
+}
+
 // Run runs the tests of a project, one after the other, and tells each result to told as it comes. A project with
 // mistakes, or without tests, is an error.
 func Run(ctx context.Context, cfg Config, told func(Result)) (*Report, error) {
@@ -109,39 +121,64 @@ func Run(ctx context.Context, cfg Config, told func(Result)) (*Report, error) {
 		return nil, fault.Wrap(fault.Unavailable, err, "there is no room for a temporary folder").WithHint("TMPDIR names another folder")
 	}
 	defer os.RemoveAll(home)
-	report := &Report{Tests: []Result{}}
+	r := &runner{Config: cfg, home: home, report: &Report{Tests: []Result{}}}
 	for i := range tests {
-		result, err := runOne(ctx, cfg, &tests[i], home, report)
+		result, err := r.one(ctx, &tests[i])
 		if err != nil {
 			return nil, err
 		}
-		report.Tests = append(report.Tests, *result)
+		r.report.Tests = append(r.report.Tests, *result)
 		if result.Passed {
-			report.Passed++
+			r.report.Passed++
 		} else {
-			report.Failed++
+			r.report.Failed++
 		}
 		told(*result)
 	}
-	return report, nil
+	return r.report, nil
 }
 
-// ready gives the folder of a store that has the project applied, at the time at which a test begins: then no schedule
-// is overdue, and nothing is late. Tests that begin at one time share it.
-func ready(ctx context.Context, cfg Config, home string, now time.Time, report *Report) (dir string, err error) {
-	dir = filepath.Join(home, "ready-"+now.Format("20060102T150405"))
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
+// soil makes the store of a test, with the project applied at the time at which the test begins: then no schedule is
+// overdue, and nothing is late. drop removes it.
+func (r *runner) soil(ctx context.Context, t *test) (at Surroundings, drop func(context.Context) error, err error) {
+	at = Surroundings{Data: filepath.Join(r.home, "test")}
+	empty := func(context.Context) error { return os.RemoveAll(at.Data) }
+	if r.Place != nil {
+		var gone func(context.Context) error
+		if at.Database, gone, err = r.Place(ctx); err != nil {
+			return at, nil, err
+		}
+		drop := func(ctx context.Context) error { return errors.Join(gone(ctx), empty(ctx)) }
+		return at, drop, r.sow(ctx, at, t.now)
 	}
-	w, err := cfg.Open(ctx, Surroundings{Data: dir, Clock: func() time.Time { return now }, Getenv: madeUp})
+	// Tests that begin at one time get copies of one store.
+	ready := Surroundings{Data: filepath.Join(r.home, "ready-"+t.now.Format("20060102T150405"))}
+	if _, err := os.Stat(ready.Data); err != nil {
+		if err := r.sow(ctx, ready, t.now); err != nil {
+			return at, empty, err
+		}
+	}
+	if err := os.CopyFS(at.Data, os.DirFS(ready.Data)); err != nil {
+		return at, empty, fault.Wrap(fault.Unavailable, err, "the store of a test cannot be made")
+	}
+	return at, empty, nil
+}
+
+// sow makes a store that has the project applied.
+func (r *runner) sow(ctx context.Context, at Surroundings, now time.Time) error {
+	at.Clock, at.Getenv = func() time.Time { return now }, madeUp
+	if err := os.MkdirAll(at.Data, 0o755); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the store of a test cannot be made")
+	}
+	w, err := r.Open(ctx, at)
 	if err != nil {
-		return "", err
+		return err
 	}
-	report.Project, err = prepare(ctx, cfg, w)
+	r.report.Project, err = prepare(ctx, r.Config, w)
 	if closing := w.Close(); err == nil {
 		err = closing
 	}
-	return dir, err
+	return err
 }
 
 // prepare applies the project to a new store.
@@ -204,19 +241,16 @@ func (c *clock) set(to time.Time) {
 	}
 }
 
-// runOne runs one test on a copy of the store. What the test finds wrong is in the result; an error is one of the
-// surroundings.
-func runOne(ctx context.Context, cfg Config, t *test, home string, report *Report) (*Result, error) {
+// one runs one test. What the test finds wrong is in the result; an error is one of the surroundings.
+func (r *runner) one(ctx context.Context, t *test) (result *Result, err error) {
 	began := time.Now()
-	from, err := ready(ctx, cfg, home, t.now, report)
+	at, drop, err := r.soil(ctx, t)
+	if drop != nil {
+		defer func() { err = errors.Join(err, drop(context.WithoutCancel(ctx))) }()
+	}
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(home, "test")
-	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the store of a test cannot be made")
-	}
-	defer os.RemoveAll(dir)
 	clock := &clock{now: t.now}
 	answers := mock.New(t.Partner, nil)
 	answers.Clock = clock.Now
@@ -226,9 +260,9 @@ func runOne(ctx context.Context, cfg Config, t *test, home string, report *Repor
 	}
 	defer partner.Close()
 	tr := &trial{test: t, result: &Result{File: t.file.name, Name: t.Name}, clock: clock, partner: partner, records: map[string]named{}, began: t.now,
-		doubles: &doubles{home: filepath.Join(dir, "doubles"), all: t.Doubles}}
-	tr.World, err = cfg.Open(ctx, Surroundings{Data: dir, Clock: clock.Now, Through: partner.Network(), Log: tr.log, Getenv: madeUp, Stand: tr.doubles.stand, Wait: clock.pass})
-	if err != nil {
+		doubles: &doubles{home: filepath.Join(at.Data, "doubles"), all: t.Doubles, clock: clock.Now}}
+	at.Clock, at.Through, at.Log, at.Getenv, at.Stand, at.Wait = clock.Now, partner.Network(), tr.log, madeUp, tr.doubles.stand, clock.pass
+	if tr.World, err = r.Open(ctx, at); err != nil {
 		return nil, err
 	}
 	tr.play(ctx)
