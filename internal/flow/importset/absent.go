@@ -148,7 +148,7 @@ func (s *Service) Absent(ctx context.Context, req AbsentRequest) (*AbsentReport,
 	if err != nil {
 		return nil, err
 	}
-	if before != nil && before.State == AbsentRunning { // its limits were asked for then
+	if before != nil && before.State == AbsentRunning {
 		a.goOn(before)
 	}
 	err = a.mayAnswer(ctx)
@@ -163,6 +163,9 @@ func (s *Service) Absent(ctx context.Context, req AbsentRequest) (*AbsentReport,
 	}
 	if fault.KindOf(err) == fault.Refused && err != nil && run.State == Done {
 		a.report.State, a.report.Why = AbsentRefused, err.Error()
+		if before != nil && before.State == AbsentRunning && !a.resume {
+			return a.report, err // what was begun on other terms can go on
+		}
 		return a.report, firstOf(s.noteAbsent(ctx, run, req.Actor, a.report), err)
 	}
 	if err != nil {
@@ -350,9 +353,13 @@ func emptyListing(what string) error {
 		WithHint("if the source is really empty, delete or deactivate its records by hand")
 }
 
-// goOn takes over what an interrupted attempt has counted. Records that were kept are tried again.
+// goOn takes over what an interrupted attempt has counted. Records that were kept are tried again. On the same terms the
+// limits were asked for then; on others they are asked for anew.
 func (a *absence) goOn(before *AbsentReport) {
-	a.resume = true
+	if a.resume = before.AbsentTerms == a.req.Terms; !a.resume {
+		a.report.Flagged, a.report.Deactivated, a.report.Deleted = before.Flagged, before.Deactivated, before.Deleted
+		return
+	}
 	report := *before
 	report.Kept, report.List = 0, nil
 	a.report = &report

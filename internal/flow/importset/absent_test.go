@@ -403,6 +403,31 @@ func TestCutOffAnywhereTheRestFollows(t *testing.T) {
 	})
 }
 
+// The limits were asked for on the terms of the first attempt, and say nothing about others.
+func TestWhatWasCutOffAsksForItsLimitsAgainOnOtherTerms(t *testing.T) {
+	eachAbsent(t, nil, func(t *testing.T, f *absent) {
+		const n, gone = 100, 40
+		f.night(feed(n, nil))
+		run := f.night(without(n, gone))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		terms := importset.AbsentTerms{Policy: importset.DeactivateAbsent, MaxPercent: 50, MaxRows: gone}
+		_, err := f.Absent(ctx, importset.AbsentRequest{Run: run.Number, Terms: terms, Batch: 10, Actor: record.System, Progress: func(*importset.AbsentReport) { cancel() }})
+		if !errors.Is(err, context.Canceled) || f.count("active=false") != 10 {
+			t.Fatalf("%d: %v", f.count("active=false"), err)
+		}
+		other := terms
+		other.Policy, other.MaxRows = importset.DeleteAbsent, 5
+		report, err := f.ask(run.Number, other)
+		if fault.KindOf(err) != fault.Refused || report.Deactivated != 10 || f.count("") != n {
+			t.Errorf("%+v, %d records: %v", report, f.count(""), err)
+		}
+		if report := f.must(run.Number, terms); report.Deactivated != gone || f.count("active=false") != gone {
+			t.Errorf("%+v", report)
+		}
+	})
+}
+
 func TestAPlanShowsWhatIsAbsentAndApplyDealsWithIt(t *testing.T) {
 	eachAbsent(t, nil, func(t *testing.T, f *absent) {
 		f.night(feed(50, nil))

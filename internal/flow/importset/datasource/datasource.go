@@ -38,7 +38,7 @@ type Config struct {
 // Service reads from sources. It is safe for use by several goroutines.
 type Service struct {
 	Config
-	working sync.Map // ids of the sources that this process brings in
+	working sync.Map // ids of the sources that this process brings in, with what it has written into their claims
 }
 
 // New makes a Service over a DB that has the tables of this package.

@@ -267,6 +267,10 @@ func (l *line) have(ctx context.Context, d *delivery) (*copied, promise, error) 
 		if c, err := digest(d.spool); err == nil && c.sum == d.sum {
 			return c, none, nil
 		}
+		if !slices.ContainsFunc(l.listed, func(f source.File) bool { return f.Path == d.Path }) {
+			return nil, none, fault.New(fault.NotFound, "the import of %s was cut off; its copy is not on this machine, and the file is gone", d.Path).
+				WithHint("have it delivered again: its rows are told from those that are in already by their key")
+		}
 	}
 	p, err := l.promised(ctx, l.controls, d.File)
 	if err != nil {
@@ -290,11 +294,13 @@ func (l *line) cameBefore(ctx context.Context, d *delivery, c *copied) (settled 
 	if rule == "process" || l.req.Restart || d.state == FileFetched {
 		return false, nil
 	}
-	i := slices.IndexFunc(l.known, func(k *delivery) bool { return k.sum == c.sum && k.state == FileDone && k.Path != rowsPath })
-	if i < 0 {
+	before := l.before(d, c.sum)
+	if before == nil {
 		return false, nil
 	}
-	before := l.known[i]
+	if last := latest(l.known, d.Path); d.record == nil && last != nil && last.state == FileDuplicate && last.sum == c.sum {
+		d.record = last.record // it is looked at each time, because the place does not show whether it has changed
+	}
 	d.sum, d.reason = c.sum, fmt.Sprintf("the same bytes came as %s, imported by run %d", path.Base(before.Path), before.run)
 	if rule == "reject" {
 		c.remove()
@@ -303,6 +309,32 @@ func (l *line) cameBefore(ctx context.Context, d *delivery, c *copied) (settled 
 	d.state = FileDuplicate
 	c.remove()
 	return true, errors.Join(l.putAside(ctx, d, "done_folder"), l.keep(ctx, l.src.id, d))
+}
+
+// before finds the delivery that had the bytes of a file; nil when there was none, or what it brought has been written
+// over since: by another content of the same place or, where each file is the whole set, by any.
+func (l *line) before(d *delivery, sum string) *delivery {
+	var same, other *delivery // the newest of each
+	for _, k := range l.known {
+		switch {
+		case k.state != FileDone || k.Path == rowsPath:
+		case k.sum == sum:
+			same = newer(same, k)
+		case k.Path == d.Path || l.src.get("pick") == "newest":
+			other = newer(other, k)
+		}
+	}
+	if same == nil || other != nil && other.run > same.run {
+		return nil
+	}
+	return same
+}
+
+func newer(a, b *delivery) *delivery {
+	if a == nil || b.run > a.run {
+		return b
+	}
+	return a
 }
 
 // finish notes that a file is transformed, and only then puts it aside.
@@ -326,7 +358,7 @@ const errorSuffix = ".error.txt"
 func (l *line) failed(ctx context.Context, d *delivery, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	d.reason = cause.Error()
-	again := passing(cause) || errors.As(cause, new(drifted)) // what has drifted waits where it is until somebody has looked
+	again := l.passes(ctx, d, cause) || errors.As(cause, new(drifted)) // what has drifted waits where it is until somebody has looked
 	if d.state != FileFetched || !again {
 		d.state = FileFailed
 	}

@@ -98,10 +98,9 @@ func (j *job) settleRows(ctx context.Context, run *importset.Run, mark string) e
 	if run.State != importset.Done || run.Ledger.Rejected > 0 && j.src.get("on_rejected") == "hold" || j.src.get("use_last_run_datetime") != "true" {
 		return nil
 	}
-	if mark != "" {
-		j.result.Mark = mark
-	}
-	return j.advance(ctx, j.src, mark)
+	var err error
+	j.result.Mark, err = j.advance(ctx, j.src, mark)
+	return err
 }
 
 // left finishes what was gathered before the end of a process.
@@ -155,7 +154,7 @@ func (j *job) gathered(ctx context.Context, place source.Rows) error {
 // pour imports gathered rows. Where trying again cannot help they are given up, and gathered anew the next time.
 func (j *job) pour(ctx context.Context, d *delivery, c *copied) error {
 	err := j.poured(ctx, d, c)
-	if err == nil || passing(err) {
+	if err == nil || j.passes(context.WithoutCancel(ctx), d, err) {
 		return err
 	}
 	d.state, d.reason = FileFailed, err.Error()
@@ -170,6 +169,15 @@ func passing(err error) bool {
 		return true
 	}
 	return false
+}
+
+// passes is passing of an error about a delivery: that another process is at it still passes too.
+func (j *job) passes(ctx context.Context, d *delivery, err error) bool {
+	if fault.KindOf(err) != fault.Conflict || d.run == 0 || errors.Is(err, errLost) {
+		return passing(err) || errors.Is(err, errLost)
+	}
+	run, gone := j.Imports.Run(ctx, d.run)
+	return gone == nil && run.State == importset.Running
 }
 
 func (j *job) poured(ctx context.Context, d *delivery, c *copied) error {

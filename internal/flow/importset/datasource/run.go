@@ -3,6 +3,7 @@ package datasource
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -60,6 +61,7 @@ func (j *job) claimed(ctx context.Context) error {
 	} else {
 		err = j.rows(ctx)
 	}
+	j.ours = !errors.Is(err, errLost)
 	return fault.During("data source "+j.src.name, err)
 }
 

@@ -195,7 +195,22 @@ type nights struct {
 	db    *record.DB
 	s     *datasource.Service
 	spool string
+	busy  func() // is called when a box is about to be deleted
 }
+
+// Sees makes nights a record.Hook.
+func (n *nights) Sees(t *record.Table) bool { return t.Name == "box" && n.busy != nil }
+
+// Before tells of boxes that are deleted.
+func (n *nights) Before(_ context.Context, c *record.Change) error {
+	if c.New == nil && n.busy != nil {
+		n.busy()
+	}
+	return nil
+}
+
+// After does nothing.
+func (*nights) After(context.Context, *record.Change) error { return nil }
 
 func eachShelf(t *testing.T, test func(t *testing.T, n *nights)) {
 	t.Helper()
@@ -212,7 +227,7 @@ func onShelf(t *testing.T, cfg sqlstore.Config, test func(t *testing.T, n *night
 	t.Helper()
 	{
 		n := &nights{t: t, spool: t.TempDir(), shelf: &shelf{now: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC), files: map[string]*lying{}, total: -1}}
-		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), eventTables())})
+		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), eventTables()), Hooks: []record.Hook{n}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +314,7 @@ func (n *nights) boxes() string {
 func (n *nights) holds(what, got, want string) {
 	n.t.Helper()
 	if got != want {
-		n.t.Fatalf("%s: %q, want %q", what, got, want)
+		n.t.Fatalf("%s: %.500q, want %.500q", what, got, want)
 	}
 }
 

@@ -66,6 +66,9 @@ func latest(all []*delivery, path string) *delivery {
 func (s *Service) keep(ctx context.Context, sourceID string, d *delivery) error {
 	t := s.DB.Catalog().Table(FileTable)
 	return s.DB.As(record.System).Write(context.WithoutCancel(ctx), func(w *record.Writer) error {
+		if err := s.hold(ctx, w, sourceID); err != nil {
+			return err
+		}
 		now := record.Text(w.Now().Format(record.DateTimeLayout))
 		values := map[string]string{"source": sourceID, "path": d.Path, "size": strconv.FormatInt(d.Size, 10), "modified": stamp(d.Modified), "version": d.Version,
 			"sha256": d.sum, "state": d.state, "reason": d.reason, "mark": d.mark, "spool": d.spool, "at": cmp.Or(d.at, now.Text)}
@@ -105,15 +108,32 @@ func (s *Service) rekeep(ctx context.Context, w *record.Writer, d *delivery, val
 	return err
 }
 
-// advance remembers up to where the rows of a source are transformed. It is written beside the source, without rules: it
-// is book-keeping, though where people can see and set it.
-func (s *Service) advance(ctx context.Context, d *saved, mark string) error {
-	if mark == "" || mark == d.get("last_run_datetime") {
-		return nil
+// advance remembers up to where the rows of a source are transformed, and gives where the next reading goes on. It is
+// written beside the source, without rules: it is book-keeping, though where people can see and set it. What somebody has
+// set since the reading began stays.
+func (s *Service) advance(ctx context.Context, d *saved, mark string) (string, error) {
+	const field = "last_run_datetime"
+	if mark == "" || mark == d.get(field) {
+		return mark, nil
 	}
 	t := s.DB.Catalog().Table(SourceTable)
-	return s.DB.As(record.System).Quiet("where the next reading goes on").Write(context.WithoutCancel(ctx), func(w *record.Writer) error {
-		_, _, err := w.Update(ctx, t, d.id, []record.Assignment{{Field: "last_run_datetime", Value: record.Text(mark)}})
+	err := s.DB.As(record.System).Quiet("where the next reading goes on").Write(context.WithoutCancel(ctx), func(w *record.Writer) error {
+		if err := s.hold(ctx, w, d.id); err != nil {
+			return err
+		}
+		now, err := selected(ctx, w.Tx(), t, &query.Term{Field: record.SysID, Op: query.Equal, Values: []string{d.id}})
+		if err != nil || len(now) == 0 {
+			return err
+		}
+		if set := now[0].Get(field).Text; set != d.get(field) {
+			mark = set
+			return nil
+		}
+		_, _, err = w.Update(ctx, t, d.id, []record.Assignment{{Field: field, Value: record.Text(mark)}})
 		return err
 	})
+	if err == nil {
+		d.record.Set(field, record.Value{Text: mark, Valid: mark != ""})
+	}
+	return mark, err
 }

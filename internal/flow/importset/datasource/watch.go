@@ -117,6 +117,9 @@ func (l *line) unsettled() int {
 // absentAfter deals with the absent records of a run that was done when its process ended.
 func (l *line) absentAfter(ctx context.Context, run *importset.Run) error {
 	terms := l.absentTerms()
+	if begun := run.Absent; begun != nil && begun.State == importset.AbsentRunning && l.src.absentTerms() != nil {
+		terms, l.doubt = l.src.absentTerms(), "" // what came meanwhile is no part of it
+	}
 	if terms == nil || run.State != importset.Done {
 		return nil
 	}
