@@ -14,9 +14,10 @@ import (
 // importer lets schedules bring in data sources.
 type importer struct{ sources *datasource.Service }
 
-// RunSource makes importer a schedule.Importer.
+// RunSource makes importer a schedule.Importer. It waits for whoever brings the source in at the moment: that may be a
+// node that has died, and is known to be dead in a while.
 func (i importer) RunSource(ctx context.Context, name string, actor record.Actor, began func(run int64)) (schedule.Outcome, error) {
-	result, err := i.sources.Run(ctx, datasource.Request{Name: name, Actor: actor, Began: func(r *importset.Run) { began(r.Number) }})
+	result, err := i.sources.Run(ctx, datasource.Request{Name: name, Actor: actor, Patient: true, Began: func(r *importset.Run) { began(r.Number) }})
 	var out schedule.Outcome
 	if result == nil {
 		return out, err

@@ -93,6 +93,23 @@ func TestAClaimHoldsAsLongAsItsProcessGivesSignsOfLife(t *testing.T) {
 	})
 }
 
+func TestAPatientOneWaitsUntilTheSourceIsFree(t *testing.T) {
+	oneShelf(t, func(t *testing.T, n *nights) {
+		n.stream("stream", "use_last_run_datetime", "true", "last_run_datetime", "A1")
+		n.fill("A1,one,1", "A2,two,2", "A3,three,3")
+		n.claimed("stream", "elsewhere:7:x", time.Now())
+		n.waits = func() { // the other comes to its end
+			n.set(datasource.SourceTable, "name", "stream", "last_run_datetime", "A2")
+			n.claimed("stream", "elsewhere:7:x", time.Now().Add(-time.Hour))
+		}
+		if _, err := n.s.Run(t.Context(), datasource.Request{Name: "stream", Actor: record.System, Patient: true}); err != nil {
+			t.Fatal(err)
+		}
+		n.holds("read since", fmt.Sprint(n.since), "[A2]")
+		n.holds("mark", n.mark("stream"), "A3")
+	})
+}
+
 func TestOfManyWhoFindADeadClaimOneGoesOn(t *testing.T) {
 	eachShelf(t, func(t *testing.T, n *nights) {
 		n.feed("redelivery", "process")

@@ -76,6 +76,7 @@ type Request struct {
 	Actor    record.Actor // on whose behalf
 	Restart  bool         // begin anew even when an unfinished run could be resumed
 	Accept   bool         // whatever differs from the contract is agreed on from now
+	Patient  bool         // wait while somebody else brings it in, which is a fault of kind Conflict otherwise
 	Began    func(*importset.Run)
 	Progress func(*importset.Run)
 	Notes    func(note string)

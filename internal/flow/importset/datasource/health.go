@@ -92,13 +92,20 @@ func (j *job) account(ctx context.Context, failure error) error {
 		alerts := j.alerts(h, failure)
 		values := j.vitals(h, w.Now(), failure)
 		state, message := worst(alerts)
+		came := values["last_data"] != ""
+		if last := h.Get("state").Text; !came && state == HealthHealthy && last == HealthLate { // an attempt that finds nothing is no news
+			state, message = last, h.Get("message").Text
+		}
 		values["state"], values["message"] = state, message
 		if err := setHealth(ctx, w, h, values); err != nil {
 			return err
 		}
 		judged := []string{AlertFailed}
 		if failure == nil {
-			judged = append(judged, AlertDrift, AlertLate)
+			judged = append(judged, AlertDrift)
+			if came {
+				judged = append(judged, AlertLate)
+			}
 			if j.brought() {
 				judged = append(judged, AlertNoRows, AlertUnusual, AlertAbsent)
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/flow/importset"
@@ -25,6 +26,21 @@ type job struct {
 // Run brings in a saved source: what is new of it goes through every active map of its staging table. What was cut off
 // before goes on. A Result comes with an error too, when something was done before it.
 func (s *Service) Run(ctx context.Context, req Request) (*Result, error) {
+	for {
+		result, err := s.attempt(ctx, req)
+		if !req.Patient || !Busy(err) {
+			return result, err
+		}
+		if err := s.Wait(ctx, busyWait); err != nil {
+			return result, err
+		}
+	}
+}
+
+// busyWait is how often a patient one looks whether a source is free.
+const busyWait = 5 * time.Second
+
+func (s *Service) attempt(ctx context.Context, req Request) (*Result, error) {
 	r, err := s.find(ctx, req.Name)
 	if err != nil {
 		return nil, err

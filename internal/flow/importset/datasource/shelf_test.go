@@ -196,6 +196,7 @@ type nights struct {
 	s     *datasource.Service
 	spool string
 	busy  func() // is called when a box is about to be deleted
+	waits func() // is called when time is to pass
 }
 
 // Sees makes nights a record.Hook.
@@ -252,7 +253,12 @@ func (n *nights) mapping(staging string, keyed bool) {
 // restart is another process on the same store and spool.
 func (n *nights) restart() {
 	n.s = datasource.New(datasource.Config{DB: n.db, Imports: importset.New(n.db), Kinds: n.kinds(), Formats: []format.Format{formatjson.Format{}, csv.Format{}},
-		Spool: n.spool, Clock: func() time.Time { return n.now }, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+		Spool: n.spool, Clock: func() time.Time { return n.now }, Wait: func(ctx context.Context, _ time.Duration) error {
+			if n.waits != nil {
+				n.waits()
+			}
+			return ctx.Err()
+		}})
 }
 
 func (n *nights) make(table string, pairs ...string) string {
