@@ -423,7 +423,9 @@ func TestSilenceIsAnAlert(t *testing.T) {
 		p.must("feed") // nothing new: tried, and still silent
 		overdue(13 * time.Hour)
 		p.want("tried in vain", p.open("feed")+" "+p.health("feed"), "late x1 late 0")
-		p.set("feed", "expect_every", "72h")
+		p.must("feed")
+		p.want("tried in vain once more", p.open("feed")+" "+p.health("feed"), "late x1 late 0")
+		p.set("feed", "expect_every", "96h")
 		overdue(0)
 		p.want("expected less often", p.open("feed")+p.health("feed"), "healthy 0")
 		p.set("feed", "expect_every", "soon")
