@@ -25,9 +25,10 @@ func nightly(t *testing.T) string {
 		"maps/servers.yaml":             "name: Servers\nsourceTable: u_servers\ntargetTable: cmdb_ci_server\nfields:\n  serial_number: {sourceField: serial, coalesce: true}\n  name: name\n",
 		"sources/servers.yaml":          "connectionUrl: " + filepath.Join(dir, "data", "servers.csv") + "\nimportSetTableName: u_servers\n",
 		"schedules/imports/night.yaml":  "dataSource: servers\nrunAs: admin\nrunType: daily\nrunTime: \"02:30\"\ntimeZone: Europe/Berlin\npostScript: gs.info('state ' + import_set.state);\n",
-		"schedules/scripts/count.yaml":  "runType: parent\nparent: night\n",
+		"schedules/scripts/count.yaml":  "runType: parent\nparent: night\nrunAs: system\n",
 		"schedules/scripts/count.js":    "var g = new GlideRecord('cmdb_ci_server'); g.query(); gs.info('servers ' + g.getRowCount());\n",
 		"schedules/scripts/hidden.yaml": "active: false\n",
+		"schedules/scripts/once.yaml":   "runType: once\nrunStart: \"2020-01-01 00:00:00\"\n",
 	} {
 		at := filepath.Join(dir, "project", filepath.FromSlash(name))
 		if strings.HasPrefix(name, "data/") {
@@ -56,7 +57,7 @@ func TestAScheduleOfAProjectRunsWithoutBeingSavedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := nightly(t)
-	for _, want := range []int{5, 0} { // the second plan is empty
+	for _, want := range []int{6, 0} { // the second plan is empty
 		p, err := a.LoadProject(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
+	"headrace/internal/flow/schedule"
 )
 
 // Apply brings the records to what the project says, in one transaction, and tells what it changed. A project with
@@ -14,6 +15,7 @@ func (s *Service) Apply(ctx context.Context, p *Project) (plan *Plan, err error)
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
+	ctx = schedule.LetPast(ctx)
 	err = s.session().Write(ctx, func(w *record.Writer) error {
 		var n *planner
 		if plan, n, err = s.planIn(ctx, w.Tx(), p); err != nil {

@@ -324,6 +324,9 @@ func (n *planner) lookUp(ctx context.Context, v *Value, name string) (string, er
 			return found[0].ID(), nil
 		}
 	}
+	if v.Field.Name == "run_as" && name == record.System.Name { // who is no record
+		return record.System.ID, nil
+	}
 	f := v.At.Fault("%s: no record of %s is called %q", v.Property, t.Name, name)
 	if near := record.Nearest(name, n.project.names(t.Name)); near != "" {
 		return "", f.WithHint("did you mean %q?", near)

@@ -27,6 +27,9 @@ func (s *Service) Before(ctx context.Context, c *record.Change) error {
 		return nil
 	}
 	err := s.check(ctx, c.Writer.Tx(), c.New)
+	if err == nil && (c.Old == nil || !sameTimes(c.New, c.Old)) {
+		err = s.checkAhead(ctx, c.Writer, c.New)
+	}
 	return fault.During("schedule "+c.New.Get("name").Text, err)
 }
 
@@ -51,6 +54,30 @@ func (s *Service) check(ctx context.Context, tx record.Tx, r *record.Record) err
 		return s.checkParent(ctx, tx, c)
 	}
 	return nil
+}
+
+type lenient struct{}
+
+// LetPast allows schedules whose last time has passed, which are refused otherwise: those of files that were right when
+// they were written.
+func LetPast(ctx context.Context) context.Context { return context.WithValue(ctx, lenient{}, true) }
+
+// checkAhead refuses a schedule whose last time has passed: whoever saves it would wait for a run that never comes. The
+// platform takes it.
+func (s *Service) checkAhead(ctx context.Context, w *record.Writer, r *record.Record) error {
+	c, err := s.compile(ctx, w.Tx(), r)
+	if err != nil || c.Strict || ctx.Value(lenient{}) != nil || c.Timing.Type == OnDemand || c.Timing.Type == AfterParent {
+		return err
+	}
+	if !c.Timing.After(w.Now()).IsZero() {
+		return nil
+	}
+	last := c.Timing.End
+	if c.Timing.Type == Once {
+		last = c.Timing.Start
+	}
+	return refused("the schedule can never run: its last time has passed, %s UTC, and it is %s", textOf(last), textOf(w.Now())).
+		WithHint("times are UTC: give a later run_start or run_end, or make it inactive")
 }
 
 func (s *Service) checkScripts(c *Schedule) error {

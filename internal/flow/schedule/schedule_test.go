@@ -59,7 +59,7 @@ func lawADueRunIsMadeOnceAndTheNextIsPlanned(n *node) {
 	once := n.job("once", "run_type", "once", "run_start", "2026-03-03 11:00:00")
 	n.until("3 12:00")
 	n.want("once", n.history(once)+"; next "+n.next(once), "03 11:00 done; next ")
-	past := n.job("past", "run_type", "once", "run_start", "2020-01-01 00:00:00")
+	past := n.job("past", "run_type", "once", "run_start", "2020-01-01 00:00:00", "mode", "strict")
 	n.want("what is past is not planned", n.next(past), "")
 }
 
@@ -77,6 +77,11 @@ func lawAScheduleThatCanNeverRunIsRefusedWithTheReason(n *node) {
 		"there is no time zone \"Mars/Olympus\"": {"run_type", "daily", "time_zone", "Mars/Olympus"},
 		"is no time of day":                      {"run_type", "daily", "run_time", "25:00"},
 		"needs a parent":                         {"run_type", "parent"},
+		"2020-01-01 00:00:00 UTC, and it is":     {"run_type", "once", "run_start", "2020-01-01 00:00:00"},
+		"2026-03-01 00:00:00 UTC, and it is":     {"run_type", "daily", "run_end", "2026-03-01 00:00:00"},
+		"jitter 1969-12-31 23:59:59":             {"run_type", "daily", "jitter", "1969-12-31 23:59:59"},
+		"run_period 9999-01-01 00:00:00":         {"run_type", "periodically", "run_period", "9999-01-01 00:00:00"},
+		"max_drift 1960-01-01 00:00:00":          {"run_type", "daily", "max_drift", "1960-01-01 00:00:00"},
 		"schedule refused:1:":                    {"run_type", "daily", "script", "var = 1"},
 	} {
 		_, err := n.session().Insert(context.Background(), n.table(schedule.ScriptTable), fields(append([]string{"name", "refused"}, pairs...)...))
@@ -90,6 +95,12 @@ func lawAScheduleThatCanNeverRunIsRefusedWithTheReason(n *node) {
 		n.t.Errorf("an import without run_as: %v", err)
 	}
 	n.insert(schedule.ImportTable, "name", "strict", "run_type", "daily", "mode", "strict")
+	over := fields("name", "over", "run_type", "once", "run_start", "2020-01-01 00:00:00")
+	r, err := n.session().Insert(schedule.LetPast(context.Background()), n.table(schedule.ScriptTable), over)
+	if err != nil {
+		n.t.Fatalf("one of a file: %v", err)
+	}
+	n.update(r, "script", "gs.info('its times are what they were')")
 	a := n.job("a", "run_type", "on_demand")
 	b := n.job("b", "run_type", "parent", "parent", a.ID())
 	if _, _, err := n.session().Update(context.Background(), a.Table, a.ID(), fields("run_type", "parent", "parent", b.ID())); err == nil || !strings.Contains(err.Error(), "a after b after a") && !strings.Contains(err.Error(), "a after b") {

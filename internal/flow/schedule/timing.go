@@ -18,6 +18,11 @@ func timing(r *record.Record, zone *time.Location) (Timing, error) {
 	if get("business_calendar") != "" || d.Type == calendarStart || d.Type == calendarEnd {
 		return d, refused("business calendars are not supported").WithHint("give the days and the time: weekly, monthly, week_in_month and the like")
 	}
+	for _, name := range []string{"run_time", "run_period", "max_drift", "jitter"} {
+		if t := moment(get(name)); !t.IsZero() && (t.Unix() < 0 || t.Year() > longest) {
+			return d, refused("%s %s is no length of time", name, get(name)).WithHint("it counts from 1970-01-01 00:00:00; or write 02:30, 15m or 36h")
+		}
+	}
 	var err error
 	if d.Weekdays, err = weekdays(get("run_dayofweek")); err != nil {
 		return d, err
@@ -27,6 +32,9 @@ func timing(r *record.Record, zone *time.Location) (Timing, error) {
 	}
 	return d, d.checkEver()
 }
+
+// longest is the year up to which lengths of time are counted from 1970.
+const longest = 2069
 
 func refused(format string, args ...any) *fault.Error {
 	return fault.New(fault.Invalid, format, args...)

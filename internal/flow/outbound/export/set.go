@@ -111,7 +111,7 @@ func (s *set) wrong(field string, err error) error {
 // runAs makes the session of the user that a run is made as. One who may not act is refused, for an empty file would be
 // taken for all there is.
 func (s *Service) runAs(ctx context.Context, def *set, id string, r *reader, env *query.Env) error {
-	if id == "" {
+	if id == "" || id == record.System.ID {
 		env.UserID, env.UserName = record.System.ID, record.System.Name
 		return nil
 	}
