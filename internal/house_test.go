@@ -26,13 +26,13 @@ const module = "headrace"
 
 // levels are the floors, ground first. An import goes to a lower level or stays on its floor.
 var levels = map[string]int{
-	"core": 0, "demo": 0, "ui": 0,
+	"core": 0, "demo": 0, "ui": 0, "examples": 0,
 	"store": 1, "connect": 1,
 	"flow": 2,
 	"door": 3,
 	"app":  4,
 	"cli":  5,
-	"cmd":  6, "bench": 6, "docs": 6, "examples": 6,
+	"cmd":  6, "bench": 6, "docs": 6,
 }
 
 // flowOrder is the order inside flow, lowest first: an entry may import only those before it.

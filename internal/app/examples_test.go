@@ -22,6 +22,9 @@ func eachExample(t *testing.T, test func(t *testing.T, dir string)) {
 		t.Fatal("there are no examples")
 	}
 	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
 		t.Run(e.Name(), func(t *testing.T) { test(t, filepath.Join(examples, e.Name())) })
 	}
 }

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"headrace/examples"
 	"headrace/internal/app"
 	"headrace/internal/core/fault"
 	"headrace/internal/demo"
@@ -75,6 +78,9 @@ func demoFolder(dir string) error {
 		err = os.CopyFS(dir, demoFiles)
 	}
 	if err == nil {
+		err = copyExample(filepath.Join(dir, filepath.FromSlash(demoProject)), path.Base(demoProject))
+	}
+	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, demoMark), nil, 0o644)
 	}
 	for name, write := range map[string]func(io.Writer) error{"monday.csv": demo.WriteMonday, "tuesday.csv": demo.WriteTuesday} {
@@ -90,6 +96,15 @@ func demoFolder(dir string) error {
 		return fault.Wrap(fault.Unavailable, err, "the folder %s of the demo cannot be made", dir)
 	}
 	return nil
+}
+
+// copyExample puts one of the example projects into a folder.
+func copyExample(dir, name string) error {
+	files, err := fs.Sub(examples.Files, name)
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(dir, files)
 }
 
 func ledger(s demo.Sums) string {

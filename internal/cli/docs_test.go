@@ -5,10 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -145,29 +143,5 @@ func TestTheDemoAsksWhatTheRepositoryShows(t *testing.T) {
 	}
 	if !bytes.Equal(carried, shown) {
 		t.Error("internal/cli/demo/servers.yaml and demo/servers.yaml differ")
-	}
-}
-
-// TestTheDemosProjectIsTheExample holds the project that the program carries to the example that people read.
-func TestTheDemosProjectIsTheExample(t *testing.T) {
-	const carried, example = "demo/major-change", "../../examples/major-change"
-	seen := 0
-	err := fs.WalkDir(demoFiles, carried, func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		seen++
-		one, err := demoFiles.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		two, err := os.ReadFile(filepath.Join(example, strings.TrimPrefix(name, carried)))
-		if err == nil && !bytes.Equal(one, two) {
-			t.Errorf("internal/cli/%s and the file of the example differ", name)
-		}
-		return err
-	})
-	if err != nil || seen == 0 {
-		t.Errorf("%d files, %v", seen, err)
 	}
 }

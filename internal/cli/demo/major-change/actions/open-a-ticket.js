@@ -1,3 +1,0 @@
-if (current.isValidRecord()) {
-	new PartnerSync().send(current);
-}

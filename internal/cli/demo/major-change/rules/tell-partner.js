@@ -1,1 +1,0 @@
-gs.eventQueue('change.major', current, current.getValue('number'), '');
