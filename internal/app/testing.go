@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"headrace/internal/app/basetables"
 	"headrace/internal/core/fault"
 	"headrace/internal/flow/project/harness"
 	"headrace/internal/store/sqlstore"
@@ -25,8 +24,7 @@ type TestConfig struct {
 // TestProject runs the tests of a project and tells each result as it comes.
 func TestProject(ctx context.Context, cfg TestConfig, told func(harness.Result)) (*harness.Report, error) {
 	run := harness.Config{Dir: cfg.Dir, Match: cfg.Match, Open: openWorld, Ready: func(ctx context.Context, w *harness.World) error {
-		_, err := basetables.Install(ctx, w.DB)
-		return err
+		return ground(ctx, w.DB, w.Sources)
 	}}
 	if cfg.Database != "" {
 		run.Place = func(context.Context) (string, func(context.Context) error, error) { return ownSchema(cfg.Database) }

@@ -2,6 +2,7 @@ package datasource
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -116,6 +117,16 @@ func (s *Service) fire(ctx context.Context, w *record.Writer, event, alertID, so
 	_, err := w.Insert(ctx, t, []record.Assignment{{Field: "name", Value: record.Text(event)}, {Field: "table", Value: record.Text(AlertTable)},
 		{Field: "instance", Value: record.Text(alertID)}, {Field: "parm1", Value: record.Text(source)}, {Field: "parm2", Value: record.Text(kind)}})
 	return err
+}
+
+// Register makes the events of alerts known before the first is fired, so that projects can have script actions on them.
+func (s *Service) Register(ctx context.Context) error {
+	if s.DB.Catalog().Table(registerTable) == nil {
+		return nil
+	}
+	return s.DB.As(record.System).Write(ctx, func(w *record.Writer) error {
+		return errors.Join(s.register(ctx, w, EventAlert), s.register(ctx, w, EventResolved))
+	})
 }
 
 // register makes an event known where nobody has done so.
