@@ -207,6 +207,9 @@ func (c *console) showChecked(k *datasource.Checked) error {
 			fmt.Fprintf(&b, "                   -> %s\n", oneLine(s.Hint, 400))
 		}
 	}
+	for _, w := range k.Warnings {
+		fmt.Fprintf(&b, "    !!  %s\n", oneLine(w, 400))
+	}
 	if k.HostKey != "" {
 		fmt.Fprintf(&b, "        the host shows %s; if that is its key: headrace source test %s --accept\n", k.HostKey, k.Name)
 	}

@@ -194,6 +194,16 @@ func settles(t *testing.T, s *server) {
 	}
 }
 
+func TestAConnectionThatIsNotEncryptedIsWarnedOf(t *testing.T) {
+	for address, warned := range map[string]bool{"postgres://db.example.com/a?tls=disable": true, "mysql://db.example.com/a": false,
+		"mysql://127.0.0.1/a?tls=disable": false, "sqlserver://[2001:db8::1]/a?tls=disable": true, "sqlite:///srv/a.db": false} {
+		w, ok := open(t, address, format.Options{"table": "x"}, secret).(source.Warner)
+		if !ok || (len(w.Warnings()) > 0) != warned {
+			t.Errorf("%s: %t", address, ok)
+		}
+	}
+}
+
 func TestTheServerStopsWhenTheReaderDoes(t *testing.T) {
 	for _, s := range []*server{postgresServer, mariaServer} {
 		t.Run(s.kind, func(t *testing.T) {

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,15 @@ type rows struct{ settings *settings }
 
 // Close has nothing to do: a reading closes what it opened.
 func (r *rows) Close() error { return nil }
+
+// Warnings makes rows a source.Warner.
+func (r *rows) Warnings() []string {
+	host := r.settings.url.Hostname()
+	if ip := net.ParseIP(host); r.settings.mode != "disable" || host == "" || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return []string{host + ": the connection is not encrypted, and nobody vouches for the server; leave out tls=disable if it can"}
+}
 
 // Read begins a reading. It connects when Rows is first asked for a row.
 func (r *rows) Read(ctx context.Context, since string) *source.Reading {

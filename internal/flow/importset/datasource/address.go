@@ -92,6 +92,26 @@ func (a *address) plain() bool {
 // plainNote warns of an address that is not encrypted.
 const plainNote = "http:// is not encrypted: whoever is on the way can read and change what is fetched, and read the credentials"
 
+// warnings are what is to be said of a place before it is used.
+func (a *address) warnings(place any) []string {
+	if w, ok := place.(source.Warner); ok {
+		return w.Warnings()
+	}
+	if a.plain() {
+		return []string{plainNote}
+	}
+	return nil
+}
+
+// tell passes notes on, if anybody listens.
+func tell(notes func(string), all []string) {
+	for _, n := range all {
+		if notes != nil {
+			notes(n)
+		}
+	}
+}
+
 // String is the address as it may be shown: without a password, and without what looks like one in the query.
 func (a *address) String() string {
 	u := *a.url

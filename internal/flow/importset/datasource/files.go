@@ -21,6 +21,7 @@ func (j *job) files(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, place.Close()) }()
+	tell(j.req.Notes, j.src.warnings(place))
 	if err := j.movable(place); err != nil {
 		return err
 	}

@@ -72,9 +72,6 @@ func (s *Service) Open(ctx context.Context, ref string, given Given) (*Opened, e
 	if err != nil {
 		return nil, err
 	}
-	if d.plain() && given.Notes != nil {
-		given.Notes(plainNote)
-	}
 	out := &Opened{}
 	if d.record != nil {
 		out.Saved = d.name
@@ -84,9 +81,9 @@ func (s *Service) Open(ctx context.Context, ref string, given Given) (*Opened, e
 		}
 	}
 	if d.kind.Rows != nil {
-		return out, s.openRows(ctx, d, out)
+		return out, s.openRows(ctx, d, given.Notes, out)
 	}
-	return out, s.openFile(ctx, d, formatOptions, out)
+	return out, s.openFile(ctx, d, formatOptions, given.Notes, out)
 }
 
 // meant finds what a reference means.
@@ -175,11 +172,12 @@ func (d *saved) nameOf() string {
 	return name
 }
 
-func (s *Service) openRows(ctx context.Context, d *saved, out *Opened) error {
+func (s *Service) openRows(ctx context.Context, d *saved, notes func(string), out *Opened) error {
 	place, err := d.kind.Rows(s.at(d.address))
 	if err != nil {
 		return err
 	}
+	tell(notes, d.warnings(place))
 	d.name = cmpOr(d.name, d.nameOf())
 	t := &tide{place: place, since: d.since}
 	out.end = place.Close
@@ -224,12 +222,13 @@ func (s *Service) temporary(suffix string) (string, error) {
 	return f.Name(), closing(f, nil)
 }
 
-func (s *Service) openFile(ctx context.Context, d *saved, options format.Options, out *Opened) (err error) {
+func (s *Service) openFile(ctx context.Context, d *saved, options format.Options, notes func(string), out *Opened) (err error) {
 	place, err := d.kind.Files(s.at(d.address))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, place.Close()) }()
+	tell(notes, d.warnings(place))
 	f, err := s.choose(ctx, d, place)
 	if err != nil {
 		return err

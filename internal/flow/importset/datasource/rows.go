@@ -58,6 +58,7 @@ func (j *job) rows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tell(j.req.Notes, j.src.warnings(place))
 	err = j.flow(ctx, place)
 	if closing := place.Close(); err == nil {
 		err = closing

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"headrace/internal/core/fault"
+	"headrace/internal/core/record"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/importset/datasource"
 )
@@ -211,6 +212,33 @@ func TestPasswordsOfAddressesAreNeverShown(t *testing.T) {
 		}
 		if err := opened.Close(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestWhatASourceWarnsOfIsSaidBeforeItIsUsed(t *testing.T) {
+	oneShelf(t, func(t *testing.T, n *nights) {
+		n.feed()
+		n.stream("stream")
+		n.stream("listing")
+		n.put("/in/1.csv", boxes("A1,one,1"))
+		n.fill("A1,one,1")
+		n.says = []string{"anybody can take a book away"}
+		for _, name := range []string{"feed", "stream", "listing"} {
+			var said []string
+			hear := func(note string) { said = append(said, note) }
+			opened, err := n.s.Open(t.Context(), name, datasource.Given{Notes: hear})
+			if err == nil {
+				err = opened.Close()
+			}
+			if err == nil {
+				_, err = n.s.Run(t.Context(), datasource.Request{Name: name, Actor: record.System, Notes: hear})
+			}
+			checked, failed := n.s.Test(t.Context(), name)
+			if err != nil || failed != nil {
+				t.Fatal(err, failed)
+			}
+			n.holds(name, strings.Join(append(said, checked.Warnings...), "; "), strings.Repeat(n.says[0]+"; ", 2)+n.says[0])
 		}
 	})
 }

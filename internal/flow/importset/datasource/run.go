@@ -69,9 +69,6 @@ func (j *job) claimed(ctx context.Context) error {
 	if j.maps, err = j.mapsOf(ctx, j.src); err != nil {
 		return err
 	}
-	if j.src.plain() && j.req.Notes != nil {
-		j.req.Notes(plainNote)
-	}
 	if j.src.kind.Files != nil {
 		err = j.files(ctx)
 	} else {

@@ -36,6 +36,7 @@ type shelf struct {
 	total   int64    // rows it says it has; -1 says nothing
 	rowCuts []int    // the next readings break after so many rows
 	since   []string // where readings began
+	says    []string // what is to be known before it is used
 }
 
 type lying struct {
@@ -131,6 +132,9 @@ func (a at) Put(_ context.Context, to string, r io.Reader, _ bool) error {
 }
 
 func (at) Close() error { return nil }
+
+// Warnings makes a shelf a source.Warner.
+func (s *shelf) Warnings() []string { return s.says }
 
 // Read makes a shelf a place of rows. The first column is the mark.
 func (s *shelf) Read(_ context.Context, since string) *source.Reading {

@@ -30,6 +30,8 @@ type Checked struct {
 	At    string `json:"at,omitempty"`
 	OK    bool   `json:"ok"`
 	Steps []Step `json:"steps"`
+	// Warnings are what is to be said of the source although it works: that it is not encrypted, say.
+	Warnings []string `json:"warnings,omitempty"`
 	// HostKey is the fingerprint of the key that a host showed at a first contact; Accept pins it.
 	HostKey string `json:"host_key,omitempty"`
 }
@@ -80,6 +82,7 @@ func (s *Service) reach(ctx context.Context, d *saved, out *Checked) bool {
 	if d.kind.Rows != nil {
 		place, err := d.kind.Rows(s.at(d.address))
 		if err == nil {
+			out.Warnings = d.warnings(place)
 			err = errors.Join(place.Test(ctx), place.Close())
 		}
 		return out.step("connection", "", err)
@@ -89,6 +92,7 @@ func (s *Service) reach(ctx context.Context, d *saved, out *Checked) bool {
 		return false
 	}
 	defer place.Close()
+	out.Warnings = d.warnings(place)
 	j := &job{Service: s, src: d}
 	if !out.step("folders", "", j.movable(place)) {
 		return false
