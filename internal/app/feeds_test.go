@@ -138,6 +138,7 @@ func TestDoublesSayWhatTheyLack(t *testing.T) {
 		{"{doubles: {cmdb: {sql: create tabel a (b)}}, steps: [{advance: 1s}]}", `near "tabel"`},
 		{"{doubles: {cmdb: {sql: rows.sql}}, steps: [{expect: {files: {cmdb: {a: b}}}}]}", `there is no folder for "cmdb"`},
 		{"{steps: [{run: night}]}", `there is no schedule "night"`},
+		{"{doubles: {page: {files: {}}}, steps: [{import: page}]}", "page: /servers.csv does not exist"},
 		{"{steps: [{drain: 1dd}]}", `"1dd" is no length of time`},
 	}
 	text := "tests:\n"

@@ -34,6 +34,14 @@ func (d *doubles) root(name string) string { return filepath.Join(d.home, url.Pa
 // database is the file that stands for a database.
 func (d *doubles) database(name string) string { return d.root(name) + ".db" }
 
+// hide takes out of a text where the doubles are on this machine.
+func (d *doubles) hide(text string) string {
+	for name := range d.all {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, d.database(name), name), d.root(name)+"/", "/")
+	}
+	return text
+}
+
 // stand puts the double of that name in the place of a kind of source. Kinds that speak HTTP need none: their requests go to
 // the partner. Others without one are refused, for nothing leaves the machine.
 func (d *doubles) stand(name string, k source.Kind) source.Kind {

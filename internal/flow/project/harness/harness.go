@@ -286,7 +286,7 @@ func (t *trial) log(_ context.Context, e script.LogEntry) {
 // fail notes what is wrong at a path of the test.
 func (t *trial) fail(path, format string, args ...any) {
 	place := yamlfile.Place(t.test.file.name, t.test.file.text, path)
-	t.result.Failures = append(t.result.Failures, Failure{Place: place, Message: fmt.Sprintf(format, args...)})
+	t.result.Failures = append(t.result.Failures, Failure{Place: place, Message: t.doubles.hide(fmt.Sprintf(format, args...))})
 }
 
 // play does what the test says, step by step, and stops at the first step that cannot be done.

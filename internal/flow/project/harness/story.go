@@ -54,7 +54,7 @@ func (t *trial) story(ctx context.Context) []string {
 		add("log      %s %s: %s", e.Level, e.Source, e.Message)
 	}
 	for i := range out {
-		out[i] = strings.TrimSpace(out[i])
+		out[i] = strings.TrimSpace(t.doubles.hide(out[i]))
 	}
 	return out
 }
