@@ -169,3 +169,13 @@ func assignments(rows *Rows, i, from int) []Assignment {
 	}
 	return append(out, rows.Shared...)
 }
+
+// Verbatim reports whether blocks of these fields of t go into the store just as they are given: nobody sees the rows
+// one by one, and no field is numbered, sealed or a journal.
+func (w *Writer) Verbatim(t *Table, fields []string) bool {
+	kept := func(name string) bool {
+		f := t.Field(name)
+		return f == nil || f.Type == Secret || name == numberField && t.Numbered()
+	}
+	return !w.singly(t, &Rows{Fields: fields}) && !slices.ContainsFunc(fields, kept)
+}

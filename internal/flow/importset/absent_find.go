@@ -146,6 +146,32 @@ func (a *absence) fates(ctx context.Context, k int, several bool, x *matcher) er
 			return err
 		}
 	}
+	return a.proven(ctx)
+}
+
+// proven adds the records that the pages of the run prove: those of rows that are staged with an earlier run among them.
+func (a *absence) proven(ctx context.Context) error {
+	t := a.db.Catalog().Table(PageTable)
+	for next, n := int64(0), 1; n > 0; {
+		n = 0
+		err := a.db.Store().Read(ctx, func(tx record.Tx) error {
+			for p, err := range pages(ctx, tx, t, a.run.Number, next, knownPages) {
+				if err != nil {
+					return err
+				}
+				for i := range p.rows() {
+					if s, id := p.proof(i); s != (sum{}) {
+						a.there.add(id.id())
+					}
+				}
+				n, next = n+1, p.first+p.rows()
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -38,7 +38,21 @@ func (a *absence) carryOut(ctx context.Context) error {
 		}
 	}
 	a.report.State = AbsentDone
-	return a.noteAbsent(ctx, a.run, a.req.Actor, a.report)
+	if err := a.noteAbsent(ctx, a.run, a.req.Actor, a.report); err != nil {
+		return err
+	}
+	return a.keepProof(ctx)
+}
+
+// keepProof lets later imports go on resting on the run: nobody but it and this has moved the fence, and no record that it
+// proves is among the absent ones.
+func (a *absence) keepProof(ctx context.Context) error {
+	if r := a.run.record; a.fence.mine == 0 || r.Get("moves").Empty() || whole(r, "moves") != a.fence.others {
+		return nil
+	}
+	return a.db.As(a.req.Actor).Write(ctx, func(w *record.Writer) error {
+		return updateBook(ctx, w.Tx(), a.run.record, []record.Assignment{count("moves", a.fence.mine)})
+	})
 }
 
 func (a *absence) session() record.Session {

@@ -32,6 +32,7 @@ type block struct {
 	errs    map[int]*format.RowError
 	sound   []bool // which rows hold neither NUL nor anything but UTF-8; nil when nobody has looked
 	payload []string
+	sums    []sum     // of the payloads, where proofs are kept; nil elsewhere
 	old     []prior   // what an earlier pass made of the rows, in later passes
 	planned []planRow // what a plan says of the rows, when one is applied
 	fates   []outcome // what became of the rows, when an earlier run is repeated
@@ -78,6 +79,9 @@ func (b *block) cut(n int) (head, tail *block) {
 	h.payload, t.payload = b.payload[:n], b.payload[n:]
 	if b.numbers != nil {
 		h.numbers, t.numbers = b.numbers[:n], b.numbers[n:]
+	}
+	if b.sums != nil {
+		h.sums, t.sums = b.sums[:n], b.sums[n:]
 	}
 	if b.sound != nil {
 		h.sound, t.sound = b.sound[:n], b.sound[n:]

@@ -61,6 +61,9 @@ func (im *importer) enter(ctx context.Context, w *record.Writer, more map[string
 	if err != nil {
 		return err
 	}
+	if err := im.stillThere(ctx, w.Tx()); err != nil {
+		return err
+	}
 	im.run_ = &Run{Number: number, State: State(more["state"]), Source: more["source"], Started: w.Now(), Format: more["format"], Columns: im.column}
 	if len(im.req.Maps) > 0 {
 		im.run_.Target = im.req.Maps[0].TargetTable
@@ -70,6 +73,9 @@ func (im *importer) enter(ctx context.Context, w *record.Writer, more map[string
 	values := map[string]string{"run": strconv.FormatInt(number, 10), "number": fmt.Sprintf("ISET%07d", 10000+number),
 		"columns": mustJSON(im.column), "target_table": im.run_.Target, "maps": mustJSON(im.req.Maps), "pass": "0",
 		"next_row": "0", "digest": "0", "started": w.Now().Format(record.DateTimeLayout), "owner": owner()}
+	if values["mapped"] = im.mapped; im.rests != nil {
+		values["rests_on"] = im.rests.Get("run").Text
+	}
 	maps.Copy(values, more)
 	for name, v := range values {
 		set.Set(name, record.Value{Text: v, Valid: v != ""})
@@ -160,6 +166,9 @@ func (b *book) touch(ctx context.Context, state State, message string) error {
 			record.Assignment{Field: "owner", Value: record.Text(owner())})
 		if state == Done && b.im.mark != "" && b.im.sum != nil {
 			values = append(values, record.Assignment{Field: "hash", Value: record.Text(b.im.sum())}, record.Assignment{Field: "basis", Value: record.Text(b.im.mark)})
+		}
+		if state == Done && b.im.proven {
+			values = append(values, count("moves", b.im.moved))
 		}
 		if state != Running && state != Loaded {
 			values = append(values, record.Assignment{Field: "completed", Value: record.Text(w.Now().Format(record.DateTimeLayout))})
@@ -262,7 +271,9 @@ func (p *pass) settle(ctx context.Context, rw *record.Writer, m *matched) (top, 
 	number := p.im.run_.Number
 	top, of = p.count(m)
 	if m.old == nil {
-		err = p.w.stage(ctx, rw.Tx(), number, m)
+		if err = p.w.stage(ctx, rw.Tx(), number, m); err == nil {
+			err = p.keepPage(ctx, rw, m)
+		}
 	} else {
 		err = p.w.restage(ctx, rw.Tx(), number, m)
 	}

@@ -2,6 +2,7 @@ package importset_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"headrace/internal/core/fault"
@@ -43,8 +44,21 @@ func TestAForgottenImportLeavesWhatItWroteAndNothingElse(t *testing.T) {
 	if f.checksum() != before {
 		t.Error("the target has changed")
 	}
-	if n := f.kept(importset.RowTable); n != rows-first.Ledger.Read {
+	const shown = 2 // of its rows, by those of the second that are unchanged
+	if n := f.kept(importset.RowTable); n != rows-first.Ledger.Read+shown {
 		t.Errorf("%d staging rows are left of %d", n, rows)
+	}
+	var names []string
+	for row, err := range f.Rows(t.Context(), second.Number) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(row.Cells) > 1 {
+			names = append(names, row.Cells[1].Text)
+		}
+	}
+	if got := strings.Join(names, " "); got != "alpha beta again gamma nokey five new" {
+		t.Errorf("the second import shows %q", got)
 	}
 	if _, err := f.Run(t.Context(), first.Number); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("the run is still there: %v", err)
@@ -57,6 +71,9 @@ func TestAForgottenImportLeavesWhatItWroteAndNothingElse(t *testing.T) {
 	}
 	if err := f.Forget(t.Context(), f.setOf(second.Number)); err != nil {
 		t.Fatal(err)
+	}
+	if n, m := f.kept(importset.RowTable), f.kept(importset.PageTable); n+m > 0 {
+		t.Errorf("%d staging rows and %d pages are left", n, m)
 	}
 	if third := f.load(monday, serverMap); third.Number <= second.Number {
 		t.Errorf("run %d comes after run %d", third.Number, second.Number)

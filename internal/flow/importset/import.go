@@ -106,6 +106,13 @@ type importer struct {
 	used     chan *block   // blocks that are written, for their memory
 	mark     string        // what the fates rest on; empty when somebody else wrote meanwhile
 	planning bool          // nothing is kept
+
+	known    *known         // what an earlier run has proven; nil when nothing is known
+	rests    *record.Record // the earlier run that shows rows of this one; nil when none does
+	mapped   string         // what the rows go through, where their fates can be proven
+	unproven atomic.Bool    // some block went into the store by way of a hook
+	proven   bool           // the run is done, and others may rest on it
+	moved    int64          // where the target's fence stands then
 }
 
 func (im *importer) run(ctx context.Context) (*Run, error) {
@@ -114,7 +121,9 @@ func (im *importer) run(ctx context.Context) (*Run, error) {
 	if earlier, err := im.same(ctx); err != nil {
 		return nil, err
 	} else if earlier != nil {
-		return im.repeat(ctx, earlier)
+		if run, err := im.repeat(ctx, earlier); !errors.Is(err, errForgotten) {
+			return run, err
+		}
 	}
 	var err error
 	if im.start, err = im.moves(ctx); err != nil {
@@ -134,6 +143,9 @@ func (im *importer) run(ctx context.Context) (*Run, error) {
 		return nil, err
 	}
 	if err := im.indexKeys(ctx, maps); err != nil {
+		return nil, err
+	}
+	if err := im.recall(ctx, maps[0]); err != nil {
 		return nil, err
 	}
 	if err := im.open(ctx, first.header); err != nil {
@@ -212,6 +224,9 @@ func (im *importer) target(k int) *record.Table {
 func (im *importer) passes(ctx context.Context, m *transform.Map, first *block, blocks *stream) error {
 	if im.book.pass == 0 {
 		p := im.pass(0, m)
+		if p.proves = im.mapped != "" && im.run_.Resumed == 0; p.proves {
+			p.x.known, p.w.known = im.known, im.known
+		}
 		if err := p.between(ctx, func() error { return p.fromSource(ctx, first, blocks) }); err != nil {
 			return err
 		}
@@ -315,6 +330,7 @@ func (im *importer) open(ctx context.Context, h *format.Header) error {
 }
 
 func (im *importer) resume(r *record.Record) {
+	im.known, im.rests = nil, nil // the rows before were met without it
 	im.run_ = runOf(r)
 	im.run_.Maps = im.maps
 	im.run_.Resumed = whole(r, "next_row")
@@ -363,6 +379,7 @@ type pass struct {
 	sequential bool  // matching happens inside the writing transaction
 	halted     error // a script ended the import
 	skipping   bool  // the onStart script called the import off
+	proves     bool  // its blocks have pages
 
 	scope *transform.Run // of scripts that share one scope from onStart to onComplete; nil until they begin
 }
@@ -497,6 +514,9 @@ func (p *pass) step(ctx context.Context, b *block, hand func(*matched) error) er
 	}
 	if p.skipping {
 		return hand(skipAll(todo))
+	}
+	if p.proves {
+		todo.hash()
 	}
 	if p.sequential {
 		return hand(&matched{block: todo})

@@ -117,6 +117,9 @@ func (l *line) attemptBehind(ctx context.Context, m *matched, before *writing) e
 		if err := w.stage(ctx, rw.Tx(), im.run_.Number, m); err != nil {
 			return err
 		}
+		if err := l.keepPage(ctx, rw, m); err != nil {
+			return err
+		}
 		if err := before.waitFor(ctx, mostBehind); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ type outcome struct {
 	mod    record.Value      // sys_mod_count that the matched record had
 	old    []record.Assignment
 	said   *transform.Verdict // what scripts want the caller of an import set API to be told
+	shown  int64              // id of the staging row of an earlier run that shows the row; 0 when it is staged itself
 }
 
 // matched is a block with its outcomes and what has to be written for them.
@@ -45,6 +46,7 @@ type matched struct {
 	settled    bool           // nothing is to be written but the staging rows
 	sure       bool           // nothing that may be in the target has a say in it
 	staged     []record.Value // the staging rows but for their fates; nil when they are yet to be laid out
+	own        int            // how many those are
 	memory     *memory        // what this lies in; nil when it is not to be used again
 }
 
@@ -73,6 +75,8 @@ type matcher struct {
 	// finds it; nil when it began on others. start is where the fence stood then.
 	untouched func(ctx context.Context, tx record.Tx) (bool, error)
 	start     int64
+
+	known *known // what an earlier run has proven; nil when nothing is known
 
 	waiting map[string]int32 // memory that one round leaves to the next
 	wants   []wanted
@@ -127,6 +131,7 @@ type round struct {
 	groups  map[string]*record.Keys
 	key     []record.Value
 	alone   bool // the target holds no keys but those of rows before the block
+	knows   bool // rows may be known to be unchanged
 }
 
 // settled marks a key that waits for nothing; rows with it have to wait for the next round all the same.
@@ -157,6 +162,12 @@ func (x *matcher) lookUp(ctx context.Context, tx record.Tx, b *block, rows []int
 	if x.untouched != nil {
 		var err error
 		if r.alone, err = x.untouched(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	if x.known != nil && rows == nil {
+		var err error
+		if r.knows, err = x.known.ready(ctx, tx, x, b); err != nil {
 			return nil, err
 		}
 	}
@@ -228,6 +239,12 @@ func (x *matcher) begin(ctx context.Context, r *round, i int) error {
 	case state == transform.KeyEmpty:
 		r.out[i] = outcome{fate: Skipped, reject: x.m.EmptyKey(values)}
 	default:
+		if r.knows && state == transform.KeyFull {
+			if o, ok := x.known.same(r.sums[i], key); ok {
+				r.out[i] = o
+				return nil
+			}
+		}
 		if _, twice := r.waiting[key]; twice {
 			r.deferred = append(r.deferred, i)
 			return nil
@@ -403,6 +420,9 @@ func (x *matcher) find(ctx context.Context, tx record.Tx, r *round) error {
 		return err
 	} else {
 		r.looked = at
+	}
+	if r.knows {
+		r.looked = x.known.im.start // what is known holds as long as nobody else has moved the fence since
 	}
 	r.sure = r.alone && len(r.groups) == 0
 	masks := make([]string, 0, len(r.groups))

@@ -8,7 +8,6 @@ import (
 	"hash"
 	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	"headrace/internal/connect/format"
@@ -95,6 +94,9 @@ func (im *importer) moves(ctx context.Context) (moves int64, err error) {
 func (im *importer) alone(p *pass, start int64) {
 	if f := p.w.fence; im.plan == nil && len(im.req.Maps) == 1 && im.run_.Resumed == 0 && f.mine > 0 && f.others <= start {
 		im.mark = im.basis(f.mine)
+		if p.proves && !im.unproven.Load() {
+			im.proven, im.moved = true, f.mine
+		}
 	}
 }
 
@@ -114,6 +116,9 @@ func (im *importer) same(ctx context.Context) (*record.Record, error) {
 	r := sets[len(sets)-1]
 	if State(r.Get("state").Text) != Done || r.Get("hash").Empty() || whole(r, "source_size") != src.Size {
 		return nil, nil
+	}
+	if proven := !r.Get("moves").Empty(); !proven && (!r.Get("mapped").Empty() || im.db.Hooked(im.target(0))) {
+		return nil, nil // its records may hold something else than its rows say
 	}
 	if still, err := im.untouched(ctx, r); err != nil || !still {
 		return nil, err
@@ -182,17 +187,19 @@ func (im *importer) repeats(ctx context.Context, number int64) (bool, error) {
 func (im *importer) repeat(ctx context.Context, earlier *record.Record) (*Run, error) {
 	before := runOf(earlier)
 	header := &format.Header{Columns: before.Columns}
-	im.column = before.Columns
+	im.column, im.rests, im.mapped = before.Columns, earlier, earlier.Get("mapped").Text
 	if err := im.begin(ctx, im.req.Source.signature(im.req.Maps)); err != nil {
+		im.rests, im.mapped = nil, ""
 		return nil, err
 	}
 	im.run_.Same = before.Number
+	im.proven, im.moved = !earlier.Get("moves").Empty(), whole(earlier, "moves")
 	im.sum = func() string { return earlier.Get("hash").Text }
 	im.mark = earlier.Get("basis").Text
 	im.active.Store(im.run_.Number, true)
 	defer im.active.Delete(im.run_.Number)
 	im.announce()
-	p := &pass{im: im, w: &writer{rows: im.db.Catalog().Table(RowTable), fence: im.fence(im.target(0).Name)}}
+	p := &pass{im: im, proves: im.mapped != "", w: &writer{rows: im.db.Catalog().Table(RowTable), fence: im.fence(im.target(0).Name)}}
 	blocks, stop := produce(ctx, func(ctx context.Context, emit func(*block) bool) error {
 		return im.again(ctx, before.Number, header, emit)
 	})
@@ -207,46 +214,41 @@ func (im *importer) repeat(ctx context.Context, earlier *record.Record) (*Run, e
 	return im.run_, im.close(ctx, firstOf(err, blocks.err()))
 }
 
-// again makes blocks of the staging rows of an earlier run.
+// again makes blocks of the rows of an earlier run.
 func (im *importer) again(ctx context.Context, run int64, h *format.Header, emit func(*block) bool) error {
-	t := im.db.Catalog().Table(RowTable)
-	for from := int64(0); ; from += repeatRows {
-		bound := func(op query.Op, row int64) query.Node {
-			return &query.Term{Field: "id", Op: op, Values: []string{strconv.FormatInt(rowID(run, row), 10)}}
+	var b *block
+	for row, err := range im.staged(ctx, run, 0, MaxRows, nil) {
+		if err != nil {
+			return err
 		}
-		q := &record.Query{Table: t, Fields: []string{"line", "payload", "state", "reason", "note", "target"},
-			Where: &query.And{Parts: []query.Node{bound(query.GreaterEqual, from), bound(query.Less, from+repeatRows)}}, OrderBy: []query.Order{{Field: "id"}}}
-		b := &block{first: from, header: h, lines: make([]int64, 0, repeatRows), payload: make([]string, 0, repeatRows), fates: make([]outcome, 0, repeatRows)}
-		for row, err := range im.db.As(record.System).Select(ctx, q) {
-			if err != nil {
-				return err
-			}
-			if err := b.repeat(row); err != nil {
-				return err
-			}
+		if b == nil {
+			b = &block{first: row.Row, header: h, lines: make([]int64, 0, repeatRows), payload: make([]string, 0, repeatRows), fates: make([]outcome, 0, repeatRows)}
 		}
-		if b.len() == 0 || !emit(b) {
-			return ctx.Err()
+		b.repeat(row, im.mapped != "")
+		if b.len() == repeatRows {
+			if !emit(b) {
+				return ctx.Err()
+			}
+			b = nil
 		}
 	}
+	if b != nil && !emit(b) {
+		return ctx.Err()
+	}
+	return ctx.Err()
 }
 
-// repeat takes over a staging row: what was written then is unchanged now.
-func (b *block) repeat(row []record.Value) error {
-	line, err := strconv.ParseInt(row[0].Text, 10, 64)
-	if err != nil {
-		return err
-	}
-	b.lines = append(b.lines, line)
-	b.payload = append(b.payload, row[1].Text)
-	o := outcome{target: row[5].Text}
-	o.fate, _ = ParseFate(row[2].Text)
-	switch {
-	case o.fate == Inserted || o.fate == Updated:
+// repeat takes over a row: what was written then is unchanged now. Where the run keeps pages, the same staging row shows it.
+func (b *block) repeat(row *StagedRow, show bool) {
+	b.lines = append(b.lines, row.Line)
+	b.payload = append(b.payload, row.text)
+	b.sums = append(b.sums, sumOf(row.text))
+	o := outcome{target: row.Target, fate: row.Fate, reject: row.Reject}
+	if o.fate == Inserted || o.fate == Updated {
 		o.fate = Unchanged
-	case row[3].Valid:
-		o.reject = &transform.Reject{Code: row[3].Text, Raw: row[4].Text}
+	}
+	if show && o.fate == Unchanged && packable(o.target) {
+		o.shown = row.shown
 	}
 	b.fates = append(b.fates, o)
-	return nil
 }

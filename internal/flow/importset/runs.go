@@ -22,6 +22,7 @@ type StagedRow struct {
 	Target string            `json:"target,omitempty"`
 	Reject *transform.Reject `json:"-"`
 	text   string            // the payload
+	shown  int64             // id of the staging row that holds it
 }
 
 // sets reads records of runs, oldest first.
@@ -141,9 +142,8 @@ func (s *Service) RowsFrom(ctx context.Context, run, from int64, fates ...Fate) 
 // stagedPage is how many staging rows are read at a time.
 const stagedPage = 5_000
 
-// staged yields the rows of a run from one number up to another. Each page is read in a transaction of its own, so a slow
-// consumer holds nothing.
-func (s *Service) staged(ctx context.Context, run, from, to int64, fates []Fate) iter.Seq2[*StagedRow, error] {
+// stagedItself yields the staging rows of a run from one number up to another.
+func (s *Service) stagedItself(ctx context.Context, run, from, to int64, fates []Fate) iter.Seq2[*StagedRow, error] {
 	return func(yield func(*StagedRow, error) bool) {
 		for from < to {
 			page, err := s.stagedPage(ctx, run, from, to, fates)
@@ -201,7 +201,7 @@ func stagedRow(v []record.Value) (*StagedRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &StagedRow{Row: id & MaxRows, Line: line, Target: v[6].Text, text: v[2].Text}
+	r := &StagedRow{Row: id & MaxRows, Line: line, Target: v[6].Text, text: v[2].Text, shown: id}
 	r.Fate, _ = ParseFate(v[3].Text)
 	if r.Cells, err = parsePayload(v[2].Text, nil); err != nil {
 		return nil, err

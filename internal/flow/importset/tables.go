@@ -11,13 +11,14 @@ const (
 	SetTable     = "sys_import_set"         // one record per import; its number is the run's number
 	RunTable     = "sys_import_set_run"     // one record per transform map of an import
 	RowTable     = "sys_import_set_row"     // staging: every row of every import
+	PageTable    = "sys_import_set_page"    // what a block's rows prove, and which earlier rows show them; see page.go
 	OutcomeTable = "sys_import_set_outcome" // what each map made of a row, where an import has several
 	FenceTable   = "sys_import_fence"       // one row per hierarchy of target tables, moved by every batch; see fence
 )
 
 // Tables lists the tables of this package, for the composition root.
 func Tables() []record.Table {
-	return append([]record.Table{setTable(), runTable(), rowTable(), outcomeTable(), fenceTable()}, stagingTables()...)
+	return append([]record.Table{setTable(), runTable(), rowTable(), pageTable(), outcomeTable(), fenceTable()}, stagingTables()...)
 }
 
 func field(name, label string, t record.Type) record.Field {
@@ -61,13 +62,17 @@ func setTable() record.Table {
 		field("absent", "Absent records", record.JSON),
 		field("hash", "SHA-256 of the source", record.String),
 		field("basis", "What the fates rest on", record.String),
+		field("mapped", "What the rows went through", record.String), // of a run that others may rest on
+		field("moves", "Moves of the target's fence", record.Integer),
+		field("rests_on", "Rests on run", record.Integer),
 		field("table_name", "Staging table", record.String), // of pushed rows
 		field("mode", "Mode", record.String),                // of pushed rows: synchronous or asynchronous
 		field("run_after", "Runs after", record.String),     // the import set that must be done first
 		field("multi_import_set", "Multiple import set", record.String),
 		field("load_completed", "Load completed", record.DateTime),
 		field("pushed_by", "Pushed by", record.String),
-	}, countFields()...), Indexes: []record.Index{{Fields: []string{"signature"}}, {Fields: []string{"table_name", "state"}}, {Fields: []string{"state"}}}}
+	}, countFields()...), Indexes: []record.Index{{Fields: []string{"signature"}}, {Fields: []string{"table_name", "state"}}, {Fields: []string{"state"}},
+		{Fields: []string{"mapped"}}}}
 }
 
 func runTable() record.Table {
@@ -90,6 +95,14 @@ func rowTable() record.Table {
 		field("reason", "Reason", record.Reference),
 		field("note", "Note", record.String), // JSON, see transform.Reject
 		field("target", "Target", record.Reference),
+	}}
+}
+
+func pageTable() record.Table {
+	return record.Table{Name: PageTable, Label: "Import set page", Bare: true, Key: []string{"id"}, Fields: []record.Field{
+		field("id", "Id", record.Integer),    // of the block's first row, as in the staging table
+		field("sums", "Sums", record.String), // base64: a sum for each row, then a record for each row
+		field("shown", "Shown", record.String),
 	}}
 }
 

@@ -18,6 +18,8 @@ type writer struct {
 	rows  *record.Table
 	fence *fence // of the target
 
+	known *known // what rows of the block may rest on; nil when nothing is known
+
 	careful bool // each write that may fail is nested, so that a row the store refuses spoils only itself
 }
 
@@ -58,13 +60,22 @@ func (w *writer) write(ctx context.Context, rw *record.Writer, b *matched) error
 }
 
 // again matches the rows that are to be inserted anew inside the transaction and puts their outcomes in the place of the
-// old ones. What was to be updated stays, unless it refers to records that were to be created: those are decided anew.
+// old ones. What was to be updated stays, unless it refers to records that were to be created: those are decided anew. So
+// are rows that were known to be unchanged, because somebody else may have touched their records.
 func (w *writer) again(ctx context.Context, rw *record.Writer, b *matched) error {
 	rows, updates := slices.Clone(b.insertRows), b.updateRows
 	if len(b.created) > 0 {
 		rows, updates = append(rows, updates...), nil
-		slices.Sort(rows)
 	}
+	if w.known != nil {
+		w.known.overtaken.Store(true)
+		for i := range b.out {
+			if b.out[i].shown != 0 {
+				rows = append(rows, i)
+			}
+		}
+	}
+	slices.Sort(rows)
 	if len(rows) == 0 {
 		return nil
 	}
@@ -226,29 +237,45 @@ func refusal(err error) *transform.Reject {
 // stagedWidth is how many fields of a staging row are written.
 const stagedWidth = 7
 
-// stage writes the staging rows of a block with their fates.
+// stage writes the staging rows of a block with their fates. Rows that earlier ones show have none.
 func (w *writer) stage(ctx context.Context, tx record.Tx, run int64, b *matched) error {
 	b.draft(run)
 	rows := &record.Rows{Fields: []string{"id", "line", "payload", "state", "reason", "note", "target"}, Checked: true, Values: b.staged}
+	if rows.Len() == 0 {
+		return nil
+	}
+	v := rows.Values
 	for i := range b.out {
-		v := rows.Values[i*stagedWidth : (i+1)*stagedWidth]
-		v[3], v[4], v[5], v[6] = b.out[i].columns()
+		if b.out[i].shown == 0 {
+			v[3], v[4], v[5], v[6] = b.out[i].columns()
+			v = v[stagedWidth:]
+		}
 	}
 	return tx.Insert(ctx, w.rows, rows)
 }
 
 // draft lays out the staging rows of a block, leaving room for their fates. The matching goroutine does so, because the
-// database waits for the writing one.
+// database waits for the writing one; it is done anew when rows are not known any more.
 func (b *matched) draft(run int64) {
-	if b.staged != nil {
+	own := 0
+	for i := range b.lines {
+		if b.out == nil || b.out[i].shown == 0 {
+			own++
+		}
+	}
+	if b.staged != nil && own == b.own {
 		return
 	}
+	b.own = own
 	y := b.memory
 	if y == nil {
 		y = &memory{}
 	}
-	y.staged = slices.Grow(y.staged[:0], b.len()*stagedWidth)
+	y.staged = slices.Grow(y.staged[:0], own*stagedWidth)
 	for i := range b.lines {
+		if b.out != nil && b.out[i].shown != 0 {
+			continue
+		}
 		y.staged = append(y.staged, record.Text(strconv.FormatInt(rowID(run, b.row(i)), 10)), record.Text(strconv.FormatInt(b.lines[i], 10)),
 			record.Text(b.payload[i]), record.Null, record.Null, record.Null, record.Null)
 	}

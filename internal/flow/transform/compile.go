@@ -330,3 +330,12 @@ func (m *Map) DefaultOf(i int) record.Value {
 	d := m.entries[i].field.Default
 	return record.Value{Text: d, Valid: d != ""}
 }
+
+// Sources gives the position of the source column that feeds each of Fields; -1 where none does.
+func (m *Map) Sources() []int {
+	at := make([]int, len(m.entries))
+	for i := range m.entries {
+		at[i] = m.entries[i].source
+	}
+	return at
+}

@@ -155,3 +155,32 @@ var guessPatterns = []string{
 	"dd/MM/yyyy HH:mm:ss", "MM/dd/yyyy HH:mm:ss", "MM/dd/yyyy hh:mm a", "dd-MM-yyyy", "MM-dd-yyyy", "dd-MM-yyyy HH:mm:ss",
 	"MM-dd-yyyy HH:mm:ss", "yyyy/MM/dd", "yyyy/MM/dd HH:mm:ss", "dd MMM yyyy", "MMM dd, yyyy", "dd-MMM-yyyy", "dd-MMM-yy", "yyyyMMdd", "dd.MM.yy", "MM/dd/yy",
 }
+
+// ZoneRules sums up the rules of the time zones that a map names, as this program has them at hand: the offset of each
+// day from 1970 to 2069. A zone that is not known has no rules.
+func ZoneRules(def Def) map[string]uint64 {
+	names := []string{def.Zone}
+	for i := range def.Fields {
+		names = append(names, def.Fields[i].Zone)
+	}
+	rules := map[string]uint64{}
+	for _, name := range names {
+		if _, done := rules[name]; done || name == "" {
+			continue
+		}
+		rules[name] = 0
+		if zone, err := time.LoadLocation(name); err == nil {
+			rules[name] = zoneRules(zone)
+		}
+	}
+	return rules
+}
+
+func zoneRules(zone *time.Location) (sum uint64) {
+	const day, days = 24 * 60 * 60, 100 * 365
+	for n := range int64(days) {
+		_, offset := time.Unix(n*day, 0).In(zone).Zone()
+		sum = (sum ^ uint64(offset)) * 0x9e3779b97f4a7c15
+	}
+	return sum
+}
