@@ -8,6 +8,7 @@ import (
 
 	"headrace/internal/app"
 	"headrace/internal/core/record"
+	"headrace/internal/store/storetest/stores"
 )
 
 const examples = "../../examples"
@@ -31,6 +32,15 @@ func eachExample(t *testing.T, test func(t *testing.T, dir string)) {
 
 func TestEveryExamplePassesItsOwnTests(t *testing.T) {
 	eachExample(t, func(t *testing.T, dir string) { passes(t, app.TestConfig{Dir: dir}) })
+}
+
+// One test of an example on PostgreSQL; in the long form all tests of all.
+func TestExamplesPassOnPostgreSQL(t *testing.T) {
+	if os.Getenv("HEADRACE_SOAK") == "" {
+		passes(t, app.TestConfig{Dir: filepath.Join(examples, "nightly-file"), Match: "file of the night", Database: stores.Postgres(t).URL})
+		return
+	}
+	eachExample(t, func(t *testing.T, dir string) { passes(t, app.TestConfig{Dir: dir, Database: stores.Postgres(t).URL}) })
 }
 
 // What an example says is what the server then has, and what it has, said in files again, is the example.

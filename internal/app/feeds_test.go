@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,9 +59,9 @@ doubles:
 tests:
 `
 
-// Each test holds a thing that is so and one that is not. On PostgreSQL some of what is so is tested again.
+// Each test holds things that are so and one that is not. On PostgreSQL some of what is so is tested again.
 func TestSourcesSchedulesAndExportsAreTested(t *testing.T) {
-	cases := map[string]struct{ steps, wrong string }{
+	cases := map[string]claim{
 		"databases": {"  - {import: cmdb, gives: {state: done, read: 2, inserted: 2, watermark: '2030-01-15 08:00:00'}}\n" +
 			"  - {sql: cmdb, do: \"update servers set name = 'web1', changed = '2030-01-15 09:00:00' where serial = 'S1'\"}\n" +
 			"  - {import: cmdb, gives: {read: 2, updated: 1, unchanged: 1}}\n" +
@@ -86,28 +85,13 @@ func TestSourcesSchedulesAndExportsAreTested(t *testing.T) {
 			"expect: {sources: {cmdb: {state: healthy}}}"},
 		"isolation": {"  - expect: {records: [{table: cmdb_ci_server, count: 0}], files: {out: {'*': {absent: true}}}}\n", "expect: {records: [{table: cmdb_ci_server}]}"},
 	}
-	names := slices.Sorted(maps.Keys(cases))
-	text, brief := feedsLead, feedsLead
-	for _, name := range names {
-		c := cases[name]
-		so := "- name: " + name + "\n  steps:\n" + c.steps
-		text += so + "- name: not " + name + "\n  steps:\n" + c.steps + "  - " + c.wrong + "\n"
-		if name == "databases" || name == "schedules" {
-			brief += so
-		}
+	results := lookedAt(t, feeds, feedsLead, cases)
+	if story := results["schedules"].Story; !slices.ContainsFunc(story, func(l string) bool { return strings.HasPrefix(l, "schedule nightly 2030-01-16 02:30:00 done") }) {
+		t.Errorf("the story of schedules is %q", story)
 	}
-	results := run(t, feeds(t, text))
-	for i, name := range names {
-		so, not := results[2*i], results[2*i+1]
-		if so.Name != name || !so.Passed {
-			t.Errorf("%s: what is so fails: %+v\n%s", name, so.Failures, strings.Join(so.Story, "\n"))
-		}
-		if not.Passed || !strings.Contains(not.Failures[0].Place, "t.yaml:") {
-			t.Errorf("%s: what is not so passes, or has no place: %+v", name, not)
-		}
-		if name == "schedules" && !slices.ContainsFunc(not.Story, func(l string) bool { return strings.HasPrefix(l, "schedule nightly 2030-01-16 02:30:00 done") }) {
-			t.Errorf("the story of %s is %q", name, not.Story)
-		}
+	brief := feedsLead
+	for _, name := range []string{"databases", "schedules"} {
+		brief += "- name: " + name + "\n  steps:\n" + cases[name].steps
 	}
 	passes(t, app.TestConfig{Dir: feeds(t, brief), Database: stores.Postgres(t).URL})
 }

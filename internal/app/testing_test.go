@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,10 +41,10 @@ func projectWith(t *testing.T, tests string) string {
 	return dir
 }
 
-// Each test holds a thing that is so and one that is not: a harness that passes everything would be found out.
+// Each test holds things that are so and one that is not: a harness that passes everything would be found out.
 func TestWhatATestExpectsIsLookedAt(t *testing.T) {
 	const lead = "partner: [{name: ask, path: /x, answers: [{json: {a: 1, b: 2}}]}]\nfixtures: {task: [{as: old, number: T0, priority: 3}]}\ntests:\n"
-	cases := map[string]struct{ steps, wrong string }{
+	cases := map[string]claim{
 		"events":   {"  - {create: task, as: new, values: {number: T1, priority: 1}}\n  - expect: {events: {task.seen: {count: 1, values: {parm1: T1, instance: '@new'}}}}\n", "expect: {events: {task.seen: 2}}"},
 		"states":   {"  - {create: task, values: {priority: 1}}\n  - drain: all\n  - expect: {events: {task.seen: {values: {state: processed}}}}\n", "expect: {events: {task.seen: {values: {state: ready}}}}"},
 		"rules":    {"  - {create: task, values: {priority: 2}}\n  - expect: {rules: {See: skipped}}\n", "expect: {rules: {See: fired}}"},
@@ -59,24 +60,31 @@ func TestWhatATestExpectsIsLookedAt(t *testing.T) {
 			"  - {create: task, as: late, values: {priority: 3}}\n  - expect: {records: [{record: late, values: {sys_created_on: '2030-01-15 10:00:00'}}]}\n", "expect: {records: [{record: late, values: {sys_created_on: '2030-01-15 09:00:00'}}]}"},
 		"isolation": {"  - {create: task, values: {priority: 1}}\n  - expect: {events: {task.seen: 1}}\n", "expect: {events: {task.seen: 0}}"},
 	}
-	text, names := lead, slices.Sorted(maps.Keys(cases))
-	for _, name := range names {
-		c := cases[name]
-		text += "- name: " + name + "\n  steps:\n" + c.steps + "- name: not " + name + "\n  steps:\n" + c.steps + "  - " + c.wrong + "\n"
+	results := lookedAt(t, projectWith, lead, cases)
+	if story := results["events"].Story; !slices.Contains(story, "event    task.seen ready") {
+		t.Errorf("the story of events is %q", story)
 	}
-	results := run(t, projectWith(t, text))
-	for i, name := range names {
-		so, not := results[2*i], results[2*i+1]
-		if so.Name != name || !so.Passed {
-			t.Errorf("%s: what is so fails: %+v\n%s", name, so.Failures, strings.Join(so.Story, "\n"))
-		}
-		if not.Passed || !strings.Contains(not.Failures[0].Place, "t.yaml:") {
-			t.Errorf("%s: what is not so passes, or has no place: %+v", name, not)
-		}
-		if name == "events" && !slices.Contains(not.Story, "event    task.seen ready") {
-			t.Errorf("the story of %s is %q", name, not.Story)
+}
+
+// claim is steps of a test that hold, and one behind them that does not.
+type claim struct{ steps, wrong string }
+
+// lookedAt runs a test for each claim: nothing but its wrong step may be found out, at its place.
+func lookedAt(t *testing.T, project func(*testing.T, string) string, lead string, claims map[string]claim) map[string]harness.Result {
+	t.Helper()
+	text, lines := lead, map[string]int{}
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		text += "- name: " + name + "\n  steps:\n" + claims[name].steps + "  - " + claims[name].wrong + "\n"
+		lines[name] = strings.Count(text, "\n")
+	}
+	results := map[string]harness.Result{}
+	for _, r := range run(t, project(t, text)) {
+		results[r.Name] = r
+		if at := fmt.Sprintf("t.yaml:%d:", lines[r.Name]); len(r.Failures) != 1 || !strings.Contains(r.Failures[0].Place, at) {
+			t.Errorf("%s: the one failure is to be at %s, there are %+v\n%s", r.Name, at, r.Failures, strings.Join(r.Story, "\n"))
 		}
 	}
+	return results
 }
 
 func run(t *testing.T, dir string) []harness.Result {
