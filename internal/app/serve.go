@@ -100,7 +100,7 @@ func rootOf(err error) error {
 // firstStart makes what every server has: base tables, access rules, and the user admin. It returns the password that it
 // drew.
 func (a *App) firstStart(ctx context.Context, given string) (drawn string, err error) {
-	if err := ground(ctx, a.DB, a.Sources); err != nil {
+	if err := ground(ctx, a.DB, a.Sources, a.Exports); err != nil {
 		return "", err
 	}
 	if err := access.Seed(ctx, a.DB); err != nil {

@@ -24,7 +24,7 @@ type TestConfig struct {
 // TestProject runs the tests of a project and tells each result as it comes.
 func TestProject(ctx context.Context, cfg TestConfig, told func(harness.Result)) (*harness.Report, error) {
 	run := harness.Config{Dir: cfg.Dir, Match: cfg.Match, Open: openWorld, Ready: func(ctx context.Context, w *harness.World) error {
-		return ground(ctx, w.DB, w.Sources)
+		return ground(ctx, w.DB, w.Sources, w.Exports)
 	}}
 	if cfg.Database != "" {
 		run.Place = func(context.Context) (string, func(context.Context) error, error) { return ownSchema(cfg.Database) }

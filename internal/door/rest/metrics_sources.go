@@ -7,6 +7,7 @@ import (
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/importset/datasource"
+	"headrace/internal/flow/outbound/export"
 )
 
 // sourceStates are all states, so that a series does not vanish while its state does not hold.
@@ -47,7 +48,21 @@ func (m *metrics) sources(ctx context.Context, p *page) error {
 	for _, row := range alerts {
 		p.gauge("headrace_source_alerts", "Open alerts by kind.", number(row[2]), "source", row[0].Text, "kind", row[1].Text)
 	}
-	return nil
+	return m.exports(ctx, p)
+}
+
+// exports reads which export sets somebody should look at.
+func (m *metrics) exports(ctx context.Context, p *page) error {
+	t := m.db.Catalog().Table(export.AlertTable)
+	if t == nil {
+		return nil
+	}
+	alerts, err := m.rows(ctx, &record.Query{Table: t, Fields: []string{"export_set.name", "kind"},
+		Where: &query.Term{Field: "state", Op: query.Equal, Values: []string{"open"}}, Measures: []record.Measure{{Func: "count"}}})
+	for _, row := range alerts {
+		p.gauge("headrace_export_alerts", "Open alerts of export sets by kind.", number(row[2]), "export", row[0].Text, "kind", row[1].Text)
+	}
+	return err
 }
 
 // moment writes when something was last.

@@ -49,29 +49,6 @@ func healthTable() record.Table {
 		helped(typed("learnt", "Learnt contract", record.JSON), "the columns of the first good run, and what was added since")}}
 }
 
-func alertTable() record.Table {
-	return record.Table{Name: AlertTable, Label: "Alert of a data source", Fields: []record.Field{
-		must(record.Field{Name: "source", Label: "Data source", Type: record.Reference, Reference: SourceTable}),
-		text("kind", "Kind"), helped(text("subject", "Subject"), "what it is about, where a source may have several of a kind: a column"),
-		choice("state", "State", "open", "Open", "resolved", "Resolved"),
-		record.Field{Name: "message", Label: "Message", Type: record.String, Display: true}, text("hint", "Hint"), typed("run", "Run", record.Integer),
-		typed("at", "At", record.DateTime), typed("last_seen", "Last seen", record.DateTime), typed("resolved_at", "Resolved at", record.DateTime),
-		preset(typed("times", "Times seen", record.Integer), "1")},
-		Indexes: []record.Index{{Fields: []string{"source", "state"}}}}
-}
-
-// Alert is something that somebody should look at. It is one alert as long as it lasts.
-type Alert struct {
-	Kind    string `json:"kind"`
-	Subject string `json:"subject,omitempty"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	Run     int64  `json:"run,omitempty"`
-	Since   string `json:"since,omitempty"`
-}
-
-func (a *Alert) key() string { return a.Kind + "\x00" + a.Subject }
-
 // usual is how many runs a count is held against, and fewest how many there must be.
 const (
 	usual  = 10
@@ -112,7 +89,7 @@ func (j *job) account(ctx context.Context, failure error) error {
 		} else if len(j.result.Drift) > 0 {
 			judged = append(judged, AlertDrift)
 		}
-		return j.tellAll(ctx, w, j.src.id, j.src.name, alerts, judged)
+		return j.book().Tell(ctx, w, j.src.id, j.src.name, alerts, judged)
 	})
 }
 
@@ -151,8 +128,8 @@ func (j *job) driftAlerts() []Alert {
 		if len(out) == mostDriftAlerts {
 			a = Alert{Kind: AlertDrift, Subject: "more", Message: fmt.Sprintf("and %d more differences", len(j.result.Drift)-n), Run: j.lastRun()}
 		}
-		if !known[a.key()] {
-			known[a.key()] = true
+		if !known[a.Key()] {
+			known[a.Key()] = true
 			out = append(out, a)
 		}
 		if len(out) > mostDriftAlerts {
@@ -385,7 +362,7 @@ func (s *Service) overdue(ctx context.Context, source *record.Record, now time.T
 				return err
 			}
 		}
-		return s.tellAll(ctx, w, source.ID(), source.Get("name").Text, alerts, []string{AlertLate})
+		return s.book().Tell(ctx, w, source.ID(), source.Get("name").Text, alerts, []string{AlertLate})
 	})
 }
 

@@ -56,7 +56,10 @@ func (s *Service) set(ctx context.Context, j *job, values map[string]string, mor
 				return err
 			}
 		}
-		return j.update(ctx, w, values)
+		if err := j.update(ctx, w, values); err != nil {
+			return err
+		}
+		return s.tell(ctx, w, j, values)
 	})
 	if err != nil {
 		return err

@@ -342,6 +342,48 @@ func TestFilesThatAreThereStay(t *testing.T) {
 	}
 }
 
+func TestAnAlertIsOpenFromARunThatCameToNothingToOneThatCameToSomething(t *testing.T) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		w := open(t, cfg, t.TempDir())
+		w.fill(t, 3)
+		s := receive(t, status(400), status(400))
+		id := w.set(t, "connection_url", s.URL+"/in/")
+		alerts := func(want string) {
+			t.Helper()
+			open, err := w.Alerts(t.Context(), id)
+			check(t, err)
+			var got []string
+			for _, a := range open {
+				got = append(got, a.Kind+": "+a.Message)
+			}
+			wanted := strings.FieldsFunc(want, func(c rune) bool { return c == ';' })
+			if !slices.EqualFunc(got, wanted, strings.HasPrefix) {
+				t.Errorf("alerts %q, want %q", got, wanted)
+			}
+		}
+		alerts("")
+		dead, err := w.Run(t.Context(), "servers", record.System)
+		if err == nil || dead.State != export.Dead {
+			t.Fatal(dead, err)
+		}
+		alerts("dead: export run " + dead.ID + " is given up: ")
+		if _, err := w.Replay(t.Context(), dead.ID); err == nil {
+			t.Error("a replay that is refused is no error")
+		}
+		alerts("dead: export run " + dead.ID)
+		w.change(t, export.SetTable, id, "on_zero_rows", "fail", "query", "name=nobody")
+		if _, err := w.Run(t.Context(), "servers", record.System); err == nil {
+			t.Error("a file without records is no error")
+		}
+		alerts("dead: export run " + dead.ID + ";failed: the file of export run ")
+		w.change(t, export.SetTable, id, "on_zero_rows", "skip")
+		if _, err := w.Run(t.Context(), "servers", record.System); err != nil {
+			t.Error(err)
+		}
+		alerts("")
+	})
+}
+
 func TestAnAddressOfOneFileIsNotOverwritten(t *testing.T) {
 	w := open(t, stores.SQLite(t), t.TempDir())
 	w.fill(t, 3)

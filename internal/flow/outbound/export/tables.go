@@ -10,10 +10,13 @@ const (
 	SetTable     = "sys_export_set"
 	RunTable     = "sys_export_run"
 	AttemptTable = "sys_export_attempt"
+	AlertTable   = "sys_export_alert" // what somebody should look at
 )
 
 // Tables lists the tables of this package, for the composition root.
-func Tables() []record.Table { return []record.Table{setTable(), runTable(), attemptTable()} }
+func Tables() []record.Table {
+	return []record.Table{setTable(), runTable(), attemptTable(), alertTable()}
+}
 
 func typed(name, label string, t record.Type) record.Field {
 	return record.Field{Name: name, Label: label, Type: t}
