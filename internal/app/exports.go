@@ -13,7 +13,7 @@ import (
 
 // newExports makes the service that leaves files for others.
 func newExports(a *App, cfg Config) *export.Service {
-	return export.New(export.Config{DB: a.DB, Access: a.Access, Outbound: a.Outbound, Formats: Formats(), Spool: ownFolder(cfg, "exports"), Clock: cfg.Outside.Clock,
+	return export.New(export.Config{DB: a.DB, Access: a.Access, Outbound: a.Outbound, Formats: Formats(), Spool: ownFolder(cfg, "exports"), Clock: cfg.Outside.Clock, Log: cfg.Outside.Warn,
 		Open: func(ctx context.Context, p export.Place) (source.Files, error) {
 			return a.Sources.Place(ctx, datasource.Place(p))
 		}})

@@ -61,12 +61,12 @@ func (f *flows) use(a *App, secrets *vault.Vault, jobs *queue.Queue, cfg Config)
 	f.events.Use(a.DB, jobs)
 	a.Access, a.Events, a.Rules, a.Queue, a.scripts = f.access, f.events, f.rules, jobs, f.scripts
 	a.Imports = importset.New(a.DB)
-	a.Outbound = outbound.New(outbound.Config{DB: a.DB, Vault: secrets, Queue: jobs, Imports: a.Imports, Formats: Formats(), Through: out.Through, Clock: out.Clock, Dice: out.Dice})
+	a.Outbound = outbound.New(outbound.Config{DB: a.DB, Vault: secrets, Queue: jobs, Imports: a.Imports, Formats: Formats(), Through: out.Through, Clock: out.Clock, Dice: out.Dice, Log: out.Warn})
 	a.Sources = datasource.New(datasource.Config{DB: a.DB, Imports: a.Imports, Kinds: Sources(out), Formats: Formats(), Reveal: secrets.Open, Grant: a.Outbound.Grant,
 		Spool: ownFolder(cfg, "fetched"), Clock: out.Clock, Wait: out.Wait, Through: out.Through, Stand: out.Stand})
 	a.Exports = newExports(a, cfg)
 	f.scripts.use(a.DB, f.access, secrets, out, f.events.Module(), f.schedules.Module(), snws.New(a.Outbound, attachment.New(a.DB)))
-	f.rules.Use(rule.Config{DB: a.DB, Access: f.access, Events: f.events, Rules: f.scripts.rules, Handlers: f.scripts.handlers})
+	f.rules.Use(rule.Config{DB: a.DB, Access: f.access, Events: f.events, Rules: f.scripts.rules, Handlers: f.scripts.handlers, Log: out.Warn})
 	a.Imports.UseScripts(f.scripts.handlers)
 	a.Schedules = f.schedules
 	f.schedules.Use(schedule.Config{DB: a.DB, Queue: jobs, Scripts: f.scripts.jobs, Importer: importer{a.Sources}, Exporter: exporter{a.Exports}, Log: out.Warn})
