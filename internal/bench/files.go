@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"headrace/internal/demo"
 )
@@ -76,8 +77,9 @@ type file struct {
 	after       digest // the target's content
 }
 
-// files are what a benchmark needs; large is only there when scale is measured.
-type files struct{ load, delta, large file }
+// files are what a benchmark needs; large is only there when scale is measured. night is load with one row in a hundred
+// changed.
+type files struct{ load, delta, night, large file }
 
 func makeFiles(s settings) (files, error) {
 	var fs files
@@ -91,6 +93,13 @@ func makeFiles(s settings) (files, error) {
 		return fs, err
 	}
 	if err = expect(&fs.load, &fs.delta); err != nil {
+		return fs, err
+	}
+	if fs.night, err = makeNight(&fs.load); err != nil {
+		return fs, err
+	}
+	fs.load.after = digest{} // counted once more
+	if err = expect(&fs.load, &fs.night); err != nil {
 		return fs, err
 	}
 	if s.scale && !s.floors {
@@ -125,6 +134,46 @@ func makeFile(dir string, data demo.Assets) (file, error) {
 		err = half.Close()
 	}
 	if err != nil {
+		return f, err
+	}
+	return f, os.Rename(half.Name(), f.path)
+}
+
+// everyNth row of a night differs from the load.
+const everyNth = 100
+
+// makeNight writes a night's file unless an earlier benchmark has left it.
+func makeNight(load *file) (file, error) {
+	f := file{name: load.name + "-night", path: strings.TrimSuffix(load.path, ".csv") + "-night.csv", rows: load.rows}
+	if info, err := os.Stat(f.path); err == nil {
+		f.bytes = info.Size()
+		return f, nil
+	}
+	rows, done, err := reader(load.path)
+	if err != nil {
+		return f, err
+	}
+	defer done()
+	half, err := os.Create(f.path + ".part")
+	if err != nil {
+		return f, err
+	}
+	out := csv.NewWriter(bufio.NewWriterSize(half, 256<<10))
+	err = out.Write(demo.AssetColumns)
+	for n := 1; err == nil; n++ {
+		var row []string
+		if row, err = rows.Read(); err == nil {
+			if n%everyNth == 0 {
+				row[len(row)-1] += "."
+			}
+			err = out.Write(row)
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return f, err
+	}
+	out.Flush()
+	if err := errors.Join(out.Error(), half.Close()); err != nil {
 		return f, err
 	}
 	return f, os.Rename(half.Name(), f.path)

@@ -1,5 +1,5 @@
 // Command bench measures imports against the raw tools (the sqlite3 and psql command lines) doing stage and upsert on
-// the same file, in turn and in one run, and prints the ratios beside their budgets. After every run the content of the
+// the same file, or on the same table of another database, in turn and in one run, and prints the ratios beside their budgets. After every run the content of the
 // target is compared with what the files say it must be; a run with a wrong result ends the benchmark.
 //
 //	scripts/bench [-rows N] [-n RUNS] [-stores sqlite,postgres] [-scale] [-floors]
@@ -120,6 +120,18 @@ func measureStore(ctx context.Context, s settings, store string, files files) ([
 			return nil, fmt.Errorf("script: %w", err)
 		}
 		results = append(results, scripted)
+		night, err := measureNights(ctx, s, store, files, rivals)
+		if err != nil {
+			return nil, fmt.Errorf("night: %w", err)
+		}
+		results = append(results, night)
+	}
+	if store == "postgres" {
+		source, err := measureSource(ctx, s, files, rivals)
+		if err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+		results = append(results, source...)
 	}
 	if s.scale && !s.floors {
 		scale, err := measureScale(ctx, store, files, rivals)
@@ -156,10 +168,9 @@ func round(ctx context.Context, rivals []rival, files files, load, delta *result
 // measureScript loads the file through the same map with and without a script per row, in turn.
 func measureScript(ctx context.Context, s settings, store string, files files, rivals []rival) (result, error) {
 	scripted := result{store: store, what: "script"}
-	at := slices.IndexFunc(rivals, func(r rival) bool { return r.name() == productName })
-	without, ok := rivals[at].(*product)
-	if !ok {
-		return scripted, errors.New("the product is missing")
+	without, err := theProduct(rivals)
+	if err != nil {
+		return scripted, err
 	}
 	with := *without
 	with.maps = scriptMap

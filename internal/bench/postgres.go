@@ -97,17 +97,26 @@ func (f *postgresFloor) fresh(ctx context.Context) error {
 		return err
 	}
 	return plain(psql(ctx, f.url, "--command",
-		"CREATE TABLE asset("+columns(map[string]string{"cost": "numeric", "purchase_date": "date"}, "text")+")",
+		"CREATE TABLE asset("+floorColumns()+")",
 		"--command", "CREATE UNIQUE INDEX asset_key ON asset(asset_tag)"))
 }
 
-func (f *postgresFloor) command(ctx context.Context, in *file) *exec.Cmd {
-	merge := "MERGE INTO asset USING stage ON asset.asset_tag = stage.asset_tag" +
+func floorColumns() string {
+	return columns(map[string]string{"cost": "numeric", "purchase_date": "date"}, "text")
+}
+
+const stageTable = "CREATE TEMP TABLE stage (LIKE asset)"
+
+func mergeStage() string {
+	return "MERGE INTO asset USING stage ON asset.asset_tag = stage.asset_tag" +
 		" WHEN MATCHED AND (" + each("asset.%") + ") IS DISTINCT FROM (" + each("stage.%") + ") THEN UPDATE SET " + each("% = stage.%") +
 		" WHEN NOT MATCHED THEN INSERT VALUES (stage.asset_tag, " + each("stage.%") + ")"
-	return psql(ctx, f.url, "--command", "CREATE TEMP TABLE stage (LIKE asset)",
+}
+
+func (f *postgresFloor) command(ctx context.Context, in *file) *exec.Cmd {
+	return psql(ctx, f.url, "--command", stageTable,
 		"--command", `\copy stage FROM '`+strings.ReplaceAll(in.path, "'", "''")+`' CSV HEADER`,
-		"--command", merge)
+		"--command", mergeStage())
 }
 
 func (f *postgresFloor) check(printed []byte, _ *file) error {

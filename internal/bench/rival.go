@@ -65,29 +65,32 @@ func measure(ctx context.Context, r rival, f *file) (measurement, error) {
 
 // compare reads a target's rows and fails when they are not those that must be there.
 func compare(cmd *exec.Cmd, f *file) error {
+	got, err := digestOf(cmd)
+	if err == nil && got != f.after {
+		err = fmt.Errorf("the target holds %v, it must hold %v", got, f.after)
+	}
+	return err
+}
+
+// digestOf reads the rows that a command prints.
+func digestOf(cmd *exec.Cmd) (digest, error) {
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return digest{}, err
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
-		return err
+		return digest{}, err
 	}
 	got, readErr := digestLines(out)
 	if readErr != nil {
 		_, _ = io.Copy(io.Discard, out) // let the process end; the error that counts is at hand
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, stderr.Bytes())
+		return got, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, stderr.Bytes())
 	}
-	if readErr != nil {
-		return readErr
-	}
-	if got != f.after {
-		return fmt.Errorf("the target holds %v, it must hold %v", got, f.after)
-	}
-	return nil
+	return got, readErr
 }
 
 // open readies the rivals of one kind of store and what they need. The function it returns puts all of it away.
