@@ -14,7 +14,7 @@ import (
 func (c *console) testCommand() *cobra.Command {
 	var match string
 	cmd := &cobra.Command{Use: "test [DIR]", Short: "Run a project's tests, each against a throw-away server", Args: exactly("[DIR]"),
-		Long: "Each test has the project applied to a store of its own, a clock that it moves itself, and a partner that answers as it says; nothing\nleaves this machine. The store is SQLite; with --database it is PostgreSQL, where each test has a schema of its own that goes with it. Ends with exit code 1 when a test fails. How tests are written: docs/testing.md."}
+		Long: "Each test has the project applied to a store of its own, a clock that it moves itself, and a partner that answers as it says; nothing\nleaves this machine. The store is SQLite; with --database it is PostgreSQL, where each test has a schema of its own that goes with it.\nEnds with exit code 1 when a test fails. How tests are written: docs/testing.md."}
 	cmd.Flags().StringVar(&match, "run", "", "only tests whose `FILE: NAME` contains this")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		people := c.settings.Output == "table"
