@@ -294,7 +294,9 @@ func (c *console) runSource(ctx context.Context, a *app.App, name string, restar
 	told := v1.ResultOf(result, groups)
 	if err != nil {
 		c.partial = told
-		c.note("%s", strings.TrimRight(sourceResultText(told), "\n"))
+		if text := strings.TrimRight(sourceResultText(told), "\n"); text != "" {
+			c.note("%s", text)
+		}
 		if n := len(result.Runs); n > 0 {
 			return howToGoOn(result.Runs[n-1], err)
 		}

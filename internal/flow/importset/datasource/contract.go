@@ -99,6 +99,8 @@ type Difference struct {
 	Is     string `json:"is,omitempty"`
 	Policy string `json:"policy"` // ignore, add, quarantine, stop
 	Hint   string `json:"hint,omitempty"`
+	// Held says that the policy was not carried out, because another difference stopped all.
+	Held bool `json:"held,omitempty"`
 
 	column agreedColumn
 }
@@ -108,6 +110,9 @@ func (d Difference) String() string {
 	what := map[string]string{NewColumn: fmt.Sprintf("column %q is new (%s)", d.Column, d.Is), MissingColumn: fmt.Sprintf("column %q is missing", d.Column),
 		ChangedType: fmt.Sprintf("column %q was %s and is %s", d.Column, d.Was, d.Is)}[d.Kind]
 	done := map[string]string{"ignore": "ignored", "add": "agreed on from now", "quarantine": "set aside", "stop": "stopped"}[d.Policy]
+	if d.Held {
+		done = "would be " + done
+	}
 	return what + ": " + done
 }
 
@@ -286,7 +291,6 @@ func (j *job) agree(ctx context.Context, came *observed) error {
 // decide notes differences with what the policies say of each, and refuses what they do not let through.
 func (j *job) decide(differences []Difference) error {
 	stop, aside := false, false
-	var words []string
 	for i := range differences {
 		d := &differences[i]
 		d.Policy = j.src.get(map[string]string{NewColumn: "on_new_column", MissingColumn: "on_missing_column", ChangedType: "on_changed_type"}[d.Kind])
@@ -294,17 +298,23 @@ func (j *job) decide(differences []Difference) error {
 			d.Policy = "add"
 		}
 		stop, aside = stop || d.Policy == "stop", aside || d.Policy == "quarantine"
-		words = append(words, d.Line())
-		if j.req.Notes != nil {
-			j.req.Notes("drift: " + words[i])
+	}
+	var words []string
+	for i := range differences {
+		d := &differences[i]
+		if d.Held = (stop || aside) && d.Policy == "add"; !d.Held {
+			words = append(words, d.Line())
 		}
 	}
 	j.result.Drift = append(j.result.Drift, differences...)
 	if !stop && !aside {
 		return nil
 	}
-	return fault.Wrap(fault.Refused, drifted{aside: aside && !stop}, "not what was agreed on: %s", strings.Join(words, "; ")).
-		WithHint("accept it once, so that the contract follows: headrace source run %s --accept; or set on_new_column, on_missing_column, on_changed_type", j.src.name)
+	hint := "accept it once, so that the contract follows: headrace source run " + j.src.name + " --accept; or set on_new_column, on_missing_column, on_changed_type"
+	if j.src.kind.Files != nil {
+		hint += "; or take the file away, if it is a mistake"
+	}
+	return fault.Wrap(fault.Refused, drifted{aside: aside && !stop}, "not what was agreed on: %s", strings.Join(words, "; ")).WithHint("%s", hint)
 }
 
 // held lets rows through that are as agreed. The first ones are held back until they are judged.

@@ -436,6 +436,10 @@ func (l *line) explain(ctx context.Context, d *delivery, cause error) error {
 	if d.run > 0 {
 		fmt.Fprintf(&b, "run %d\n", d.run)
 	}
-	fmt.Fprintf(&b, "%s, %d bytes, SHA-256 %s\n", d.Path, max(d.bytes, d.Size), d.sum)
+	fmt.Fprintf(&b, "%s, %d bytes", d.Path, max(d.bytes, d.Size))
+	if d.sum != "" {
+		fmt.Fprintf(&b, ", SHA-256 %s", d.sum)
+	}
+	b.WriteString("\n")
 	return putter.Put(ctx, beside(d.Path, l.src.get("error_folder"))+errorSuffix, strings.NewReader(b.String()), true)
 }

@@ -27,7 +27,7 @@ func (o *observed) see(row *format.Row) {
 			o.types = append(o.types, &observedColumn{})
 		}
 	}
-	if row.Cells == nil {
+	if row.Cells == nil || row.Err != nil { // cells of a row that could not be read are not to be trusted
 		return
 	}
 	o.rows++

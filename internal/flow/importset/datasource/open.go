@@ -166,8 +166,14 @@ func (s *Service) share(d *saved, given format.Options) (format.Options, error) 
 // nameOf is what a source that is not saved is called. A database is called by its table too.
 func (d *saved) nameOf() string {
 	name := d.address.String()
-	if table := d.options["table"]; table != "" && d.kind.Rows != nil {
-		name = strings.TrimSuffix(name, "/") + "/" + strings.ReplaceAll(table, ".", "/")
+	table := d.options["table"]
+	if table == "" || d.kind.Rows == nil {
+		return name
+	}
+	at, query, asked := strings.Cut(name, "?")
+	name = strings.TrimSuffix(at, "/") + "/" + strings.ReplaceAll(table, ".", "/")
+	if asked {
+		name += "?" + query
 	}
 	return name
 }

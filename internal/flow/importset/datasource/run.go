@@ -75,6 +75,11 @@ func (j *job) claimed(ctx context.Context) error {
 		err = j.rows(ctx)
 	}
 	j.ours = !errors.Is(err, errLost)
+	var f *fault.Error
+	if errors.As(err, &f) && f.Op == j.src.name { // a reading of rows is called by the name of its source
+		own := *f
+		own.Op, err = "", &own
+	}
 	return fault.During("data source "+j.src.name, err)
 }
 

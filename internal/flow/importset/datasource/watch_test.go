@@ -295,6 +295,7 @@ func TestNoFalseAlarms(t *testing.T) {
 			"texts like numbers": "Serial,Cost,Bought\n12345,7,01.11.2026\n",
 			"no values":          "Serial,Cost,Bought\nA4,,\n",
 			"header only":        "Serial,Cost,Bought\n",
+			"half a row":         "Serial,Cost,Bought\nA5,\"7,01.11.2026\n",
 			"one bad value":      strings.Replace(servers(30), "5.50", "n/a", 1),
 		} {
 			p.deliver(content)
