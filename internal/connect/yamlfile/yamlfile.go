@@ -4,6 +4,7 @@ package yamlfile
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -50,7 +51,9 @@ func Explain(name string, err error, known []string) error {
 	if !errors.As(err, &unknown) || len(known) == 0 {
 		return f
 	}
-	if near := record.Nearest(at.GetToken().Value, known); near != "" {
+	word := at.GetToken().Value // which may be known elsewhere in the file
+	others := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return name == word })
+	if near := record.Nearest(word, others); near != "" {
 		return f.WithHint("did you mean %q?", near)
 	}
 	return f.WithHint("known are %s", strings.Join(known, ", "))

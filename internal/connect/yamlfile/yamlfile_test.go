@@ -16,13 +16,14 @@ type doc struct {
 func TestMistakesNameTheirPlace(t *testing.T) {
 	cases := []struct{ text, place, hint string }{
 		{"name: a\nnmae: b\n", "f.yaml:2:1", `did you mean "name"?`},
-		{"name: a\nzzzzzzzz: b\n", "f.yaml:2:1", "known are name, items"},
+		{"name: a\nzzzzzzzz: b\n", "f.yaml:2:1", "known are name, items, item"},
+		{"item: b\n", "f.yaml:1:1", `did you mean "items"?`},
 		{"name: [a\n", "f.yaml:1:", ""},
 		{"items: {a: b}\n", "f.yaml:1:", ""},
 	}
 	for _, c := range cases {
 		var d doc
-		err := yamlfile.Decode("f.yaml", []byte(c.text), &d, []string{"name", "items"})
+		err := yamlfile.Decode("f.yaml", []byte(c.text), &d, []string{"name", "items", "item"})
 		if err == nil || fault.KindOf(err) != fault.Invalid || !strings.HasPrefix(err.Error(), c.place) || !strings.Contains(fault.HintOf(err), c.hint) {
 			t.Errorf("%q: %v (hint %q)", c.text, err, fault.HintOf(err))
 		}

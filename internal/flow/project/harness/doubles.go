@@ -208,6 +208,30 @@ func (t *trial) place(ctx context.Context, name string, files map[string]given) 
 	return nil
 }
 
+// putFiles is the partner who leaves files.
+func (t *trial) putFiles(ctx context.Context, s *step) error {
+	if err := t.isFolder(s.Put); err != nil {
+		return err
+	}
+	return t.place(ctx, s.Put, s.Files)
+}
+
+// changeDatabase is the partner whose database changes.
+func (t *trial) changeDatabase(ctx context.Context, s *step) error {
+	if t.test.Doubles[s.SQL].SQL == nil {
+		return fault.New(fault.Invalid, "there is no database for %q in the doubles of this test", s.SQL).WithHint("doubles: {%s: {sql: \"create table ...\"}}", s.SQL)
+	}
+	return t.fill(ctx, s.SQL, s.Do)
+}
+
+// isFolder refuses names whose double is no folder.
+func (t *trial) isFolder(name string) error {
+	if d, is := t.test.Doubles[name]; !is || d.SQL != nil {
+		return fault.New(fault.Invalid, "there is no folder for %q in the doubles of this test", name).WithHint("doubles: {%s: {files: {}}}", name)
+	}
+	return nil
+}
+
 func leave(at string, content []byte, now time.Time) error {
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err

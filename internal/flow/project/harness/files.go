@@ -14,8 +14,8 @@ import (
 
 // expectFiles looks at the files of a double.
 func (t *trial) expectFiles(ctx context.Context, name string, want map[string]expectedFile, at string) error {
-	if d, is := t.test.Doubles[name]; !is || d.SQL != nil {
-		return fault.New(fault.Invalid, "there is no folder for %q in the doubles of this test", name).WithHint("doubles: {%s: {files: {}}}", name)
+	if err := t.isFolder(name); err != nil {
+		return err
 	}
 	base, err := t.folderOf(ctx, name)
 	if err != nil {

@@ -21,6 +21,9 @@ func (t *trial) bring(ctx context.Context, s *step, path string) error {
 	if result == nil || err != nil && !s.looksAt() {
 		return err
 	}
+	if err != nil {
+		result.Message = describe(err)
+	}
 	t.gives(s, importOutcome(result), "the import of "+s.Import, path)
 	return nil
 }

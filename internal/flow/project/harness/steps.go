@@ -90,9 +90,9 @@ func (t *trial) step(ctx context.Context, s *step, path string) error {
 	case s.Export != "":
 		return t.leaveExport(ctx, s, path)
 	case s.Put != "":
-		return t.place(ctx, s.Put, s.Files)
+		return t.putFiles(ctx, s)
 	case s.SQL != "":
-		return t.fill(ctx, s.SQL, s.Do)
+		return t.changeDatabase(ctx, s)
 	case s.Drain != "":
 		return t.drain(ctx, s.Drain)
 	case s.Advance != "":
