@@ -178,9 +178,12 @@ func (q *Queue) Waiting(ctx context.Context) (map[string]int, error) { return q.
 // NextDue tells when the next job is due that waits for its time; ok is false when none does. Jobs of the queues named by
 // but are left out.
 func (q *Queue) NextDue(ctx context.Context, but ...string) (at time.Time, ok bool, err error) {
-	var of []string
-	if len(but) > 0 {
-		of = slices.DeleteFunc(slices.Sorted(maps.Keys(q.cfg.Queues)), func(name string) bool { return slices.Contains(but, name) })
+	if len(but) == 0 {
+		return q.river.nextDue(ctx, nil)
+	}
+	of := slices.DeleteFunc(slices.Sorted(maps.Keys(q.cfg.Queues)), func(name string) bool { return slices.Contains(but, name) })
+	if len(of) == 0 {
+		return at, false, nil
 	}
 	return q.river.nextDue(ctx, of)
 }

@@ -116,6 +116,37 @@ func TestOutcomesDecideWhetherAJobRunsAgain(t *testing.T) {
 	})
 }
 
+func TestAQueueIsWorkedByItself(t *testing.T) {
+	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
+		var got []string
+		store := stores.Open(t, cfg)
+		q, err := queue.New(t.Context(), store, queue.Config{Queues: map[string]int{queue.Default: 1, "other": 1},
+			Workers: map[string]queue.Worker{"note": func(_ context.Context, job queue.Running) error {
+				got = append(got, string(job.Args))
+				return nil
+			}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		later := note(2)
+		later.Queue, later.At = "other", now.Add(time.Hour)
+		insert(t, store, q, note(1), later)
+		if at, ok, err := q.NextDue(t.Context(), queue.Default); err != nil || !ok || at.Before(now.Add(59*time.Minute)) {
+			t.Errorf("but for the default queue, next due %v %v %v", at, ok, err)
+		}
+		if _, ok, err := q.NextDue(t.Context(), queue.Default, "other"); err != nil || ok {
+			t.Errorf("but for all queues, next due %v %v", ok, err)
+		}
+		if n, err := q.Drain(t.Context(), now.Add(2*time.Hour), "other"); err != nil || n != 1 || !slices.Equal(got, []string{"2"}) {
+			t.Errorf("of the other queue %d jobs were worked: %v, %v", n, got, err)
+		}
+		if n := drain(t, q, now.Add(2*time.Hour)); n != 1 {
+			t.Errorf("%d jobs were left", n)
+		}
+	})
+}
+
 func TestAUniqueJobIsThereOnce(t *testing.T) {
 	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
 		store, q := open(t, cfg, func(context.Context, queue.Running) error { return nil })
