@@ -77,7 +77,7 @@ func Kinds() []Kind {
 		{Name: "SOAP message", Folder: "soap", Shape: soapMessage()},
 		{Name: "transform map", Folder: "maps", Shape: transformMap()},
 		{Name: "SSH key", Folder: "credentials/ssh-key", Shape: Shape{Table: "ssh_private_key_credentials", Key: "name"}},
-		{Name: "data source", Folder: "sources", Shape: Shape{Table: "sys_data_source", Key: "name", Hidden: []string{"last_run_datetime"}}},
+		{Name: "data source", Folder: "sources", Shape: Shape{Table: "sys_data_source", Key: "name", Hidden: []string{"last_run_datetime", "host_key"}}},
 		{Name: "export set", Folder: "exports", Shape: Shape{Table: "sys_export_set", Key: "name", Renamed: map[string]string{"table_name": "table", "order_by": "order"}}},
 		{Name: "scheduled import", Folder: "schedules/imports", Shape: scheduled("scheduled_import_set", "")},
 		{Name: "scheduled export", Folder: "schedules/exports", Shape: scheduled("scheduled_data_export", "")},

@@ -216,6 +216,28 @@ func TestPasswordsOfAddressesAreNeverShown(t *testing.T) {
 	})
 }
 
+func TestAnApprovedHostKeyIsUsedUnlessTheOptionsNameOne(t *testing.T) {
+	oneShelf(t, func(t *testing.T, n *nights) {
+		n.feed()
+		n.put("/in/1.csv", boxes("A1,one,1"))
+		for _, step := range []struct{ options, accept, want string }{
+			{"", "", ""}, {"", "SHA256:a", "SHA256:a"}, {`{"host_key": "SHA256:b"}`, "", "SHA256:b"}, {"", "SHA256:c", "SHA256:c"}, {"{}", "", "SHA256:a"},
+		} {
+			if step.options != "" {
+				n.set(datasource.SourceTable, "name", "feed", "options", step.options)
+			}
+			if step.accept != "" {
+				if err := n.s.Accept(t.Context(), record.System, "feed", step.accept); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if checked, err := n.s.Test(t.Context(), "feed"); err != nil || !checked.OK || n.key != step.want {
+				t.Errorf("%+v: the key is %q: %+v %v", step, n.key, checked, err)
+			}
+		}
+	})
+}
+
 func TestWhatASourceWarnsOfIsSaidBeforeItIsUsed(t *testing.T) {
 	oneShelf(t, func(t *testing.T, n *nights) {
 		n.feed()

@@ -115,6 +115,9 @@ func (s *Service) compile(ctx context.Context, r *record.Record) (d *saved, err 
 		return d, err
 	}
 	s.stand(d.name, d.address)
+	if key := d.get(hostKey); key != "" && options[hostKey] == "" && slices.Contains(fieldNames(d.kind.Info.Options), hostKey) {
+		options[hostKey] = key
+	}
 	d.options, d.inside = options, true
 	if err := checkOptions(options, d.kind.Info.Options, d.kind.Info.Label); err != nil {
 		return d, err
@@ -124,6 +127,9 @@ func (s *Service) compile(ctx context.Context, r *record.Record) (d *saved, err 
 	}
 	return d, nil
 }
+
+// hostKey is the option of kinds whose hosts show a key, and the field that keeps one that was approved.
+const hostKey = "host_key"
 
 // columnOf gives the options of a kind that keeps a mark what the record says of it in fields of its own.
 func (d *saved) columnOf(options format.Options) {

@@ -37,6 +37,7 @@ type shelf struct {
 	rowCuts []int    // the next readings break after so many rows
 	since   []string // where readings began
 	says    []string // what is to be known before it is used
+	key     string   // of its host, as it was approved
 }
 
 type lying struct {
@@ -187,6 +188,7 @@ func (s *shelf) kinds() []source.Kind {
 	return []source.Kind{
 		{Info: info("shelf", false), Files: func(a source.Address) (source.Files, error) {
 			folder, pattern := path.Split(a.URL.Path)
+			s.key = a.Options["host_key"]
 			return at{s, path.Clean(folder), pattern}, nil
 		}},
 		{Info: info("stream", false), Rows: rows}, {Info: info("listing", true), Rows: rows}}

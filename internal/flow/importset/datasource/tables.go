@@ -59,6 +59,7 @@ func sourceTable() record.Table {
 		helped(text("format", "Format"), "of files: csv, json, xml or xlsx; empty: found from the content"),
 		helped(typed("format_options", "Format options", record.JSON), "an object of texts"),
 		helped(typed("options", "Options", record.JSON), "of the kind of source, an object of texts"),
+		helped(text("host_key", "Host key"), "of an SFTP server, as `headrace source test NAME --accept` has approved it; an option of that name goes before"),
 		choice("mode", "Mode", "safe", "Safe", "strict", "As the platform"),
 	}
 	return record.Table{Name: SourceTable, Label: "Data source", Fields: append(append(append(fields, markFields()...), fileFields()...), policyFields()...)}

@@ -2,7 +2,6 @@ package datasource
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -175,22 +174,22 @@ func fingerprint(err error) string {
 	return keyForm.FindString(fault.HintOf(err) + " " + err.Error())
 }
 
-// Accept pins the key that the host of a saved source shows, as Test found it: from then on no other is accepted.
+// Accept pins the key that the host of a saved source shows, as Test found it: from then on no other is accepted. It is
+// kept in a field of its own, in which files of a project have no say, unless the options name one already.
 func (s *Service) Accept(ctx context.Context, actor record.Actor, name, key string) error {
 	r, err := s.find(ctx, name)
 	if err != nil {
 		return err
 	}
-	d := &saved{record: r}
-	options, err := d.texts("options")
+	options, err := (&saved{record: r}).texts("options")
 	if err != nil {
 		return err
 	}
-	options["host_key"] = key
-	text, err := json.Marshal(options)
-	if err != nil {
-		return err
+	field, value := hostKey, key
+	if options[hostKey] != "" {
+		options[hostKey] = key
+		field, value = "options", encode(options)
 	}
-	_, _, err = s.DB.As(actor).Update(ctx, r.Table, r.ID(), []record.Assignment{{Field: "options", Value: record.Text(string(text))}})
+	_, _, err = s.DB.As(actor).Update(ctx, r.Table, r.ID(), []record.Assignment{{Field: field, Value: record.Text(value)}})
 	return err
 }
