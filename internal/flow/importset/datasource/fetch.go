@@ -86,9 +86,10 @@ func suffixes(name string) string {
 // fetch copies a file, going on where a transfer broke off. The file is as a listing shows it before and after, or it is
 // fetched anew; it gives the file as it was then.
 func (s *Service) fetch(ctx context.Context, files source.Files, of string, f source.File, options format.Options) (*copied, source.File, error) {
+	var cut error
 	for range mostChanges {
-		c, err := s.copy(ctx, files, of, f)
-		if err != nil && fault.KindOf(err) != fault.Conflict {
+		c, broke, err := s.copy(ctx, files, of, f)
+		if cut = broke; err != nil && fault.KindOf(err) != fault.Conflict {
 			return nil, f, err
 		}
 		now, listing := relist(ctx, files, f.Path)
@@ -105,6 +106,9 @@ func (s *Service) fetch(ctx context.Context, files source.Files, of string, f so
 		if err != nil && fault.KindOf(err) != fault.Conflict {
 			return nil, f, err
 		}
+	}
+	if cut != nil && identity(f) == "" { // whether it has changed nobody knows: it could not go on where it broke off
+		return nil, f, cut
 	}
 	return nil, f, fault.New(fault.Unavailable, "%s changes while it is fetched", f.Path).
 		WithHint("it is still being written: set ready to control or quiet, or try again later")
@@ -128,34 +132,36 @@ func unchanged(a, b source.File) bool {
 	return a.Path == b.Path && a.Size == b.Size && a.Version == b.Version && a.Modified.Equal(b.Modified)
 }
 
-// copy fetches a file into its place in the spool.
-func (s *Service) copy(ctx context.Context, files source.Files, of string, f source.File) (*copied, error) {
+// copy fetches a file into its place in the spool. It tells the error of the last attempt that broke off, too.
+func (s *Service) copy(ctx context.Context, files source.Files, of string, f source.File) (c *copied, broke, err error) {
 	path, err := s.spoolPath(of, f)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	breaks, have, err := 0, int64(0), error(nil)
 	if identity(f) == "" { // what lies there may be of another file
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, unspooled(err)
+			return nil, nil, unspooled(err)
 		}
 	}
+	breaks, have := 0, int64(0)
 	for {
 		before := have
 		if have, err = s.pull(ctx, files, f, path); err == nil {
-			return digest(path)
+			c, err = digest(path)
+			return c, broke, err
 		}
 		if fault.KindOf(err) == fault.Conflict {
-			return nil, errors.Join(err, ignoreMissing(os.Remove(path)))
+			return nil, broke, errors.Join(err, ignoreMissing(os.Remove(path)))
 		}
+		broke = err
 		if breaks++; have > before {
 			breaks = 1
 		}
 		if fault.KindOf(err) != fault.Unavailable || ctx.Err() != nil || breaks >= mostBreaks {
-			return nil, err
+			return nil, broke, err
 		}
 		if waiting := s.Wait(ctx, min(firstWait<<(breaks-1), longestWait)); waiting != nil {
-			return nil, waiting
+			return nil, broke, waiting
 		}
 	}
 }

@@ -221,6 +221,18 @@ func TestATransferGoesOnWhereItBroke(t *testing.T) {
 	})
 }
 
+func TestAFileThatCannotBeGoneOnWithIsReadAnewAndItsEndIsNotTakenForAChange(t *testing.T) {
+	oneShelf(t, func(_ *testing.T, n *nights) {
+		n.feed()
+		n.files["/in/1.csv"] = &lying{text: boxes("A1,one,1")}
+		n.cuts = []int64{5, 5, 5}
+		n.fails("feed", fault.Unavailable, "the connection broke")
+		n.cuts = []int64{5, 5}
+		n.must("feed", datasource.StateDone)
+		n.holds("boxes", n.boxes(), "A1:one:1")
+	})
+}
+
 // stopped runs a source that is stopped after some steps of its import; it reports whether it was.
 func (n *nights) stopped(name string, after int64) bool {
 	n.t.Helper()

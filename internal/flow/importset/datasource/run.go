@@ -76,9 +76,9 @@ func (j *job) claimed(ctx context.Context) error {
 	}
 	j.ours = !errors.Is(err, errLost)
 	var f *fault.Error
-	if errors.As(err, &f) && f.Op == j.src.name { // a reading of rows is called by the name of its source
+	if errors.As(err, &f) && strings.HasPrefix(f.Op+": ", j.src.name+": ") { // a reading of rows is called by the name of its source
 		own := *f
-		own.Op, err = "", &own
+		own.Op, err = strings.TrimPrefix(strings.TrimPrefix(f.Op, j.src.name), ": "), &own
 	}
 	return fault.During("data source "+j.src.name, err)
 }
