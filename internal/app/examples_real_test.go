@@ -1,7 +1,7 @@
 package app_test
 
 import (
-	"context"
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	_ "github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
@@ -106,17 +105,24 @@ func partnerSQL(t *testing.T, db *sql.DB, name string) {
 	}
 }
 
+// assets is a database of the partner: how the tests write to it, what the example says of it, and the password.
+type assets struct {
+	db       *sql.DB
+	replace  []string
+	password string
+}
+
 func TestTheCMDBComesFromRealDatabases(t *testing.T) {
-	for name, start := range map[string]func(t *testing.T) (db *sql.DB, address, user string){"postgres": assetsOnPostgres, "mariadb": assetsOnMariaDB} {
+	for name, start := range map[string]func(t *testing.T) assets{"postgres": assetsOnPostgres, "mariadb": assetsOnMariaDB} {
 		t.Run(name, func(t *testing.T) {
-			db, address, user := start(t)
-			partnerSQL(t, db, "servers.sql")
-			a := onReal(t, "cmdb-from-database", "pa:ss@w/ord", "postgres://assets.example.com/assets", address, "tls: verify-full", "tls: prefer", "username: headrace_reader", "username: "+user)
+			partner := start(t)
+			partnerSQL(t, partner.db, "servers.sql")
+			a := onReal(t, "cmdb-from-database", partner.password, append(partner.replace, "tls: verify-full", "tls: prefer")...)
 			brings(t, a, "asset-servers", "done, 6 = 6 inserted + 0 updated + 0 unchanged + 0 skipped + 0 rejected, 0 deactivated")
-			partnerSQL(t, db, "changes.sql")
+			partnerSQL(t, partner.db, "changes.sql")
 			brings(t, a, "asset-servers", "done, 6 = 1 inserted + 1 updated + 4 unchanged + 0 skipped + 0 rejected, 1 deactivated")
 			brings(t, a, "asset-servers", "done, 6 = 0 inserted + 0 updated + 6 unchanged + 0 skipped + 0 rejected, 0 deactivated")
-			if _, err := db.ExecContext(t.Context(), "drop table servers_for_cmdb"); err != nil {
+			if _, err := partner.db.ExecContext(t.Context(), "drop table servers_for_cmdb"); err != nil {
 				t.Fatal(err)
 			}
 			_, err := a.Sources.Run(t.Context(), datasource.Request{Name: "asset-servers", Actor: record.System})
@@ -127,10 +133,10 @@ func TestTheCMDBComesFromRealDatabases(t *testing.T) {
 	}
 }
 
-// assetsOnPostgres makes the partner's database on the PostgreSQL server of the tests, and lets it be reached by a port.
-func assetsOnPostgres(t *testing.T) (db *sql.DB, address, user string) {
-	at := stores.Postgres(t).URL
-	cfg, err := pgx.ParseConfig(at)
+// assetsOnPostgres is a schema of the PostgreSQL server of the tests, which is reached by a port.
+func assetsOnPostgres(t *testing.T) assets {
+	at := stores.Postgres(t)
+	cfg, err := pgx.ParseConfig(at.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,21 +144,22 @@ func assetsOnPostgres(t *testing.T) (db *sql.DB, address, user string) {
 	if strings.HasPrefix(cfg.Host, "/") {
 		server = fmt.Sprintf("%s/.s.PGSQL.%d", cfg.Host, cfg.Port)
 	}
-	admin := database(t, "pgx", at)
-	name := fmt.Sprintf("assets_%d", time.Now().UnixNano())
-	do(t, admin, "CREATE DATABASE "+name, "CREATE ROLE "+name+" LOGIN PASSWORD 'pa:ss@w/ord'")
-	t.Cleanup(func() { do(t, admin, "DROP DATABASE "+name+" WITH (FORCE)", "DROP ROLE "+name) })
-	u, err := url.Parse(at)
+	u, err := url.Parse(at.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Path = "/" + name
-	db = database(t, "pgx", u.String())
-	do(t, db, "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO "+name)
-	return db, "postgres://" + sourcetest.NewProxy(t, server).Addr + "/" + name, name
+	q := u.Query()
+	q.Set("search_path", at.Schema)
+	u.RawQuery = q.Encode()
+	db := database(t, "pgx", u.String())
+	if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+at.Schema); err != nil {
+		t.Fatal(err)
+	}
+	return assets{db: db, password: cmp.Or(cfg.Password, "any"), replace: []string{"assets.example.com/assets", sourcetest.NewProxy(t, server).Addr + "/" + cfg.Database,
+		"username: headrace_reader", "username: " + cfg.User, "table: servers_for_cmdb", "table: " + at.Schema + ".servers_for_cmdb"}}
 }
 
-func assetsOnMariaDB(t *testing.T) (db *sql.DB, address, user string) {
+func assetsOnMariaDB(t *testing.T) assets {
 	s, port, err := testserver.MariaDB("CREATE DATABASE assets;\nCREATE USER headrace_reader@'%' IDENTIFIED BY 'pa:ss@w/ord';\nGRANT SELECT ON assets.* TO headrace_reader@'%';\n", "", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +169,8 @@ func assetsOnMariaDB(t *testing.T) (db *sql.DB, address, user string) {
 			t.Error(err)
 		}
 	})
-	return database(t, "mysql", "root@unix("+s.Dir+"/sock)/assets?multiStatements=true"), "mysql://127.0.0.1:" + port + "/assets", "headrace_reader"
+	return assets{db: database(t, "mysql", "root@unix("+s.Dir+"/sock)/assets?multiStatements=true"), password: "pa:ss@w/ord",
+		replace: []string{"postgres://assets.example.com/assets", "mysql://127.0.0.1:" + port + "/assets"}}
 }
 
 func database(t *testing.T, driver, at string) *sql.DB {
@@ -173,15 +181,6 @@ func database(t *testing.T, driver, at string) *sql.DB {
 	}
 	t.Cleanup(func() { db.Close() })
 	return db
-}
-
-func do(t *testing.T, db *sql.DB, statements ...string) {
-	t.Helper()
-	for _, s := range statements {
-		if _, err := db.ExecContext(context.Background(), s); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
 }
 
 func TestTheNightlyFileComesFromARealSSHServer(t *testing.T) {
