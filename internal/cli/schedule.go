@@ -41,8 +41,11 @@ func scheduleRow(e *schedule.Entry) []string {
 	if e.Last != nil {
 		row[6], row[7], row[8] = e.Last.Get("due").Text, e.Last.Get("state").Text, cmp.Or(e.Last.Get("message").Text, e.Last.Get("reason").Text)
 	}
-	if e.Bad != nil {
+	switch {
+	case e.Bad != nil:
 		row[7], row[8] = "cannot run", e.Bad.Error()
+	case e.Over() && e.Last == nil:
+		row[7], row[8] = "never ran", "its last time has passed: give it a later one, or make it inactive"
 	}
 	return row
 }

@@ -39,6 +39,12 @@ func (s *Service) List(ctx context.Context, names ...string) (out []Entry, err e
 	return out, err
 }
 
+// Over reports whether a schedule will not run any more by itself although it is active.
+func (e *Entry) Over() bool {
+	byTime := e.Timing.Type != OnDemand && e.Timing.Type != AfterParent
+	return e.Bad == nil && e.Active && byTime && e.Next.IsZero()
+}
+
 func (s *Service) entry(ctx context.Context, tx record.Tx, id string) (e Entry, err error) {
 	e.Schedule, e.Bad = s.schedule(ctx, tx, id)
 	if e.Schedule == nil {

@@ -50,6 +50,11 @@ func (s *Service) check(ctx context.Context, tx record.Tx, r *record.Record) err
 		return refused("run_as is empty: a scheduled import says whose rights it has").
 			WithHint("name a user; with mode strict it would be the guest, as on the platform")
 	}
+	for table, field := range map[string]string{ImportTable: "data_source", ExportTable: "export_set"} {
+		if r.Table.Name == table && r.Get(field).Empty() && !c.Strict {
+			return refused("%s is empty: there is nothing to run", field).WithHint("name one, or make the schedule inactive until there is one")
+		}
+	}
 	if c.Timing.Type == AfterParent {
 		return s.checkParent(ctx, tx, c)
 	}

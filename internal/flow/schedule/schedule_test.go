@@ -90,15 +90,21 @@ func lawAScheduleThatCanNeverRunIsRefusedWithTheReason(n *node) {
 		}
 		n.insert(schedule.ScriptTable, append([]string{"name", "draft", "active", "false"}, pairs...)...)
 	}
-	_, err := n.session().Insert(context.Background(), n.table(schedule.ImportTable), fields("name", "refused", "run_type", "daily"))
-	if err == nil || !strings.Contains(err.Error(), "run_as is empty") {
-		n.t.Errorf("an import without run_as: %v", err)
+	for want, pairs := range map[string][]string{"run_as is empty": {"name", "refused", "run_type", "daily"},
+		"data_source is empty": {"name", "refused", "run_type", "daily", "run_as", "system"}} {
+		_, err := n.session().Insert(context.Background(), n.table(schedule.ImportTable), fields(pairs...))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			n.t.Errorf("an import: %v, want %q", err, want)
+		}
 	}
 	n.insert(schedule.ImportTable, "name", "strict", "run_type", "daily", "mode", "strict")
 	over := fields("name", "over", "run_type", "once", "run_start", "2020-01-01 00:00:00")
 	r, err := n.session().Insert(schedule.LetPast(context.Background()), n.table(schedule.ScriptTable), over)
 	if err != nil {
 		n.t.Fatalf("one of a file: %v", err)
+	}
+	if listed, err := n.schedules.List(context.Background(), "over"); err != nil || len(listed) != 1 || !listed[0].Over() {
+		n.t.Errorf("listed, it is not over: %v", err)
 	}
 	n.update(r, "script", "gs.info('its times are what they were')")
 	a := n.job("a", "run_type", "on_demand")
