@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"headrace/internal/connect/format/csv"
+	"headrace/internal/core/fault"
+	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/importset"
 	"headrace/internal/flow/transform"
@@ -227,6 +229,37 @@ func TestSameBytesAreKnownAgain(t *testing.T) {
 	}
 	if strings.Join(a, "\n") != strings.Join(b, "\n") || len(a) != 303 {
 		t.Errorf("%d and %d rows, not the same", len(a), len(b))
+	}
+}
+
+// A run that takes over the rows of another is not done with fewer of them, whoever has removed the rest.
+func TestARunThatIsTakenOverMustBeWhole(t *testing.T) {
+	f := open(t, servers)
+	content := feed(300, nil)
+	f.load(content, serverMap)
+	var last record.Value
+	rows := f.db.Catalog().Table(importset.RowTable)
+	remove := func(*importset.Run) {
+		if err := f.db.As(record.System).Write(t.Context(), func(w *record.Writer) error {
+			for row, err := range w.Tx().Select(t.Context(), &record.Query{Table: rows, Fields: []string{"id"}, OrderBy: []query.Order{{Field: "id", Desc: true}}, Limit: 1}) {
+				if err != nil {
+					return err
+				}
+				last = row[0]
+			}
+			_, err := w.Tx().Delete(t.Context(), rows, []record.Value{last})
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	second, err := f.Import(t.Context(), importset.Request{Source: text("servers.csv", content), Maps: maps(t, serverMap), Actor: record.System, Began: remove})
+	if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "299 are left") || second.State != importset.Halted {
+		t.Fatalf("%+v: %v", second, err)
+	}
+	third := f.load(content, serverMap)
+	if third.Number != second.Number || third.State != importset.Done || third.Ledger.Read != 300 {
+		t.Errorf("it goes on as %+v", third)
 	}
 }
 

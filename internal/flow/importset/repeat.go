@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"headrace/internal/connect/format"
+	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/transform"
@@ -211,7 +212,11 @@ func (im *importer) repeat(ctx context.Context, earlier *record.Record) (*Run, e
 		}
 	}
 	stop()
-	return im.run_, im.close(ctx, firstOf(err, blocks.err()))
+	if err = firstOf(err, blocks.err()); err == nil && im.run_.Ledger.Read != before.Ledger.Read {
+		err = fault.New(fault.Unavailable, "run %d, whose rows this one takes over, had %s of them, and %s are left", before.Number, Thousands(before.Ledger.Read), Thousands(im.run_.Ledger.Read)).
+			WithHint("its import set was removed meanwhile: import again, and the run goes on with the source itself")
+	}
+	return im.run_, im.close(ctx, err)
 }
 
 // again makes blocks of the rows of an earlier run.
