@@ -23,6 +23,7 @@ type adviseIO struct {
 
 type adviseOptions struct {
 	answers, save, output string
+	dir, name, pattern    string // of the project to create
 	classic               bool
 }
 
@@ -33,8 +34,9 @@ func adviseCommand(console adviseIO) *cobra.Command {
 		Use:   "advise",
 		Short: "Which way of integrating fits? Asks, explains, ranks",
 		Long: `Asks about the integration you plan and ranks the ways of doing it, with reasons, arithmetic, and what would
-change the answer. In a terminal it asks only what can still change the result; elsewhere give --answers.`,
-		Example: "  headrace advise\n  headrace advise --answers servers.yaml -o markdown",
+change the answer. In a terminal it asks only what can still change the result; elsewhere give --answers.
+With --create it writes a project that does what it advises, and that passes its own tests before anything is filled in.`,
+		Example: "  headrace advise\n  headrace advise --answers servers.yaml -o markdown\n  headrace advise --answers servers.yaml --create partner-servers",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return opts.run(console) },
 	}
@@ -42,6 +44,9 @@ change the answer. In a terminal it asks only what can still change the result; 
 	f.StringVar(&opts.answers, "answers", "", "read the answers from this YAML `FILE` (- for standard input)")
 	f.StringVar(&opts.save, "save", "", "write the answers to this YAML `FILE`")
 	f.StringVarP(&opts.output, "output", "o", "text", "text, json, markdown or mermaid")
+	f.StringVar(&opts.dir, "create", "", "make this `FOLDER` a project that does it, with tests and a double of the partner")
+	f.StringVar(&opts.name, "name", "", "the project's `NAME` (default: the folder's)")
+	f.StringVar(&opts.pattern, "pattern", "", "create this feasible `PATTERN`, such as P1, in place of the one that is recommended")
 	f.BoolVar(&opts.classic, "classic", false, "decide by the article's two pictures to the letter, defects included")
 	return c
 }
@@ -50,6 +55,9 @@ func (o adviseOptions) run(console adviseIO) error {
 	render, found := adviseRenderers[o.output]
 	if !found {
 		return fault.New(fault.Invalid, "unknown output %q", o.output).WithHint("use -o text, json, markdown or mermaid")
+	}
+	if o.dir == "" && (o.name != "" || o.pattern != "") {
+		return fault.New(fault.Invalid, "--name and --pattern are about a project to create").WithHint("name its folder: --create FOLDER")
 	}
 	answers, err := o.collect(console)
 	if err != nil {
@@ -64,7 +72,13 @@ func (o adviseOptions) run(console adviseIO) error {
 			return err
 		}
 	}
-	if _, err := io.WriteString(console.out, render(result)); err != nil {
+	var made *created
+	if o.dir != "" {
+		if made, err = o.create(result); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(console.out, render(result, made)); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "writing the advice")
 	}
 	return nil
@@ -132,8 +146,12 @@ func saveAnswers(path string, answers advisor.Answers) error {
 	return nil
 }
 
-func adviseJSON(r advisor.Result) string {
-	data, err := json.MarshalIndent(envelope{Command: "advise", OK: true, Result: r}, "", "  ")
+func adviseJSON(r advisor.Result, made *created) string {
+	result := struct {
+		advisor.Result
+		Created *created `json:"created,omitempty"`
+	}{r, made}
+	data, err := json.MarshalIndent(envelope{Command: "advise", OK: true, Result: result}, "", "  ")
 	if err != nil {
 		return err.Error() // a Result holds strings, numbers and lists only
 	}

@@ -7,8 +7,12 @@ import (
 	"headrace/internal/flow/advisor"
 )
 
-var adviseRenderers = map[string]func(advisor.Result) string{
-	"text": adviseText, "json": adviseJSON, "markdown": adviseMarkdown, "mermaid": adviseMermaid,
+// adviseRenderers write the advice, and the project if one was made of it.
+var adviseRenderers = map[string]func(advisor.Result, *created) string{
+	"text":     func(r advisor.Result, made *created) string { return adviseText(r) + made.text() },
+	"json":     adviseJSON,
+	"markdown": func(r advisor.Result, _ *created) string { return adviseMarkdown(r) },
+	"mermaid":  func(r advisor.Result, _ *created) string { return adviseMermaid(r) },
 }
 
 // adviseText writes one fact a line: what to use, what then, what is closed, what would change that.

@@ -5,6 +5,7 @@
 package advisor
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -30,6 +31,9 @@ type Result struct {
 
 	full Answers
 }
+
+// Situation is the answers that were decided on: those given, and the guesses of Assumed.
+func (r Result) Situation() Answers { return maps.Clone(r.full) }
 
 // Choice is one pattern of the ranking. Feasible ones come first, by score.
 type Choice struct {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"headrace/internal/flow/advisor"
+	"headrace/internal/flow/advisor/scaffold"
 )
 
 var update = flag.Bool("update", false, "write docs/flow.md anew")
@@ -22,7 +23,8 @@ Written by ` + "`go test ./internal/flow/advisor -update`" + `; the test fails w
 A: rows of the article's first picture. B: cells of its second picture. X: rules of its text. *Classic* is what the
 article says, defects included (` + "`headrace advise --classic`" + `); *corrected* is the first choice of the merged table, its
 row and its score (` + "`headrace advise`" + `). What a situation does not name is taken as not known, which counts as no.
-A state is *runs* where Headrace itself can run the corrected choice on that store today.
+A state is *runs* where Headrace itself can run the corrected choice on that store today, and *drafted* where
+` + "`headrace advise --create`" + ` writes a project for it that lints, applies, runs and passes its own tests on that store.
 
 `
 
@@ -71,7 +73,11 @@ func states(r advisor.Result, stores []string) []string {
 		case r.First == nil:
 			all = append(all, "nothing to run")
 		case slices.Contains(advisor.PatternOf(*r.First).Runs, store):
-			all = append(all, "runs")
+			state := "runs"
+			if slices.Contains(scaffold.Patterns(), *r.First) {
+				state = "runs, drafted"
+			}
+			all = append(all, state)
 		default:
 			all = append(all, "advised; not yet runnable")
 		}

@@ -299,13 +299,9 @@ func (t *trial) play(ctx context.Context) {
 		t.fail(t.test.path+"doubles", "%s", describe(err))
 		return
 	}
-	for table, rows := range t.test.Fixtures {
-		for _, values := range rows {
-			if err := t.fixture(ctx, table, values); err != nil {
-				t.fail(t.test.path, "fixture %s: %s", table, describe(err))
-				return
-			}
-		}
+	if table, err := t.fixtures(ctx); err != nil {
+		t.fail(t.test.path, "fixture %s: %s", table, describe(err))
+		return
 	}
 	for i := range t.test.Steps {
 		s := &t.test.Steps[i]

@@ -54,6 +54,42 @@ func (t *trial) isolate(ctx context.Context) error {
 	return nil
 }
 
+// fixtures adds the records that are there before the test, those that others refer to first. It names the table whose
+// record cannot be made.
+func (t *trial) fixtures(ctx context.Context) (table string, err error) {
+	type waiting struct {
+		table  string
+		values map[string]string
+	}
+	var left []waiting
+	for _, table := range slices.Sorted(maps.Keys(t.test.Fixtures)) {
+		for _, values := range t.test.Fixtures[table] {
+			left = append(left, waiting{table, values})
+		}
+	}
+	for len(left) > 0 {
+		// Where all wait for each other, the first one says for whom.
+		next := max(0, slices.IndexFunc(left, func(w waiting) bool { return t.complete(w.values) }))
+		if err := t.fixture(ctx, left[next].table, left[next].values); err != nil {
+			return left[next].table, err
+		}
+		left = slices.Delete(left, next, next+1)
+	}
+	return "", nil
+}
+
+// complete reports whether all records are there that values refer to.
+func (t *trial) complete(values map[string]string) bool {
+	for _, text := range values {
+		if name, is := strings.CutPrefix(text, "@"); is && name != "" {
+			if _, there := t.records[name]; !there {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // fixture adds a record that is there before the test, without rules. Its name in the test is the value of "as".
 func (t *trial) fixture(ctx context.Context, table string, values map[string]string) error {
 	values = maps.Clone(values)

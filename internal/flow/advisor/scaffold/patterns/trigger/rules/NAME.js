@@ -1,0 +1,3 @@
+[[if .Triggered -]]
+gs.eventQueue('[[.Slug]].wanted', current, current.getValue('number'), '');
+[[- end]]
