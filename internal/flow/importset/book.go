@@ -435,7 +435,7 @@ func (s *Service) alive(r *record.Record) bool {
 	ourHost, ourPid, _ := strings.Cut(owner(), ":")
 	if host == ourHost {
 		n, err := strconv.Atoi(pid)
-		if err != nil || pid == ourPid || syscall.Kill(n, 0) != nil {
+		if err != nil || pid == ourPid || errors.Is(syscall.Kill(n, 0), syscall.ESRCH) { // that of another user is there all the same
 			return false
 		}
 	}
