@@ -100,6 +100,9 @@ type Tx interface {
 	Delete(ctx context.Context, t *Table, keys []Value) (int, error)
 	// Reshape is Store.Reshape as part of the transaction: what it makes is there if and only if the transaction commits.
 	Reshape(ctx context.Context, want *Catalog) ([]string, error)
+	// Later runs fn, whose writes of single rows nobody waits for: they may be done as late as the end of the transaction,
+	// what is wrong with them is said then, and updates call nothing stale.
+	Later(ctx context.Context, fn func(Tx) error) error
 	// Nest runs fn so that its writes vanish if it fails, while the transaction lives on.
 	Nest(ctx context.Context, fn func(Tx) error) error
 }

@@ -141,10 +141,12 @@ func (s *Service) Fire(ctx context.Context, w *record.Writer, e Event) (id strin
 	if !e.At.IsZero() {
 		r.Set("process_on", record.Text(e.At.UTC().Format(record.DateTimeLayout)))
 	}
-	if err := s.plan(ctx, w, r); err != nil {
-		return "", err
-	}
-	return r.ID(), s.insert(ctx, w, r)
+	return r.ID(), w.Tx().Later(ctx, func(record.Tx) error {
+		if err := s.plan(ctx, w, r); err != nil {
+			return err
+		}
+		return s.insert(ctx, w, r)
+	})
 }
 
 // insert writes a record of our own: no hooks, no change row.

@@ -105,5 +105,5 @@ func runTable() record.Table {
 		{Name: "place", Label: "Waits in line", Type: record.Document, Help: "the line in which the run has its place until it is handled"},
 		{Name: "in_order", Label: "Keeps its place while it fails", Type: record.Boolean, Default: "false"},
 		text("job", "Claimed by job"), {Name: "trace", Label: "Trace", Type: record.Document}, document("user_id", "User ID"),
-	}, Indexes: []record.Index{{Fields: []string{"event"}}, {Fields: []string{"place", record.SysID}}, {Fields: []string{"state", "next_try"}}, {Fields: []string{"trace"}}, {Fields: []string{"instance"}}}}
+	}, Indexes: []record.Index{{Fields: []string{"event"}}, {Fields: []string{"place", record.SysID}}, {Fields: []string{"trace"}}, {Fields: []string{"instance"}}}}
 }

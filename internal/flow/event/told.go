@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -20,9 +21,19 @@ type telling struct {
 // fresh is how old a telling may be. Between then and now somebody may have removed the event so that it is not handled.
 const fresh = 5 * time.Second
 
+// inherited are fields of a run that are told with its event, when they are the same: what a job is told is written three
+// times until it is done.
+var inherited = []string{"table", "instance", "trace", "user_id", record.SysCreatedOn, record.SysCreatedBy, record.SysUpdatedOn, record.SysUpdatedBy, record.SysModCount}
+
 // told writes a run and its event for the job.
 func told(run, e *record.Record) json.RawMessage {
-	args, err := json.Marshal(telling{Run: fieldsOf(run), Event: fieldsOf(e)})
+	t := telling{Run: fieldsOf(run), Event: fieldsOf(e)}
+	for _, name := range inherited {
+		if of, in := t.Run[name]; in && of == t.Event[name] {
+			delete(t.Run, name)
+		}
+	}
+	args, err := json.Marshal(t)
 	if err != nil { // texts always marshal
 		panic(err)
 	}
@@ -41,12 +52,18 @@ func fieldsOf(r *record.Record) map[string]string {
 
 // hear reads what a job was told: the id of its run, and the run with its event when they can be taken as told.
 func (s *Service) hear(job queue.Running) (id string, run, e *record.Record, err error) {
-	if err = json.Unmarshal(job.Args, &id); err == nil {
-		return id, nil, nil, nil
+	if bytes.HasPrefix(job.Args, []byte{'"'}) {
+		err = json.Unmarshal(job.Args, &id)
+		return id, nil, nil, err
 	}
 	var t telling
 	if err = json.Unmarshal(job.Args, &t); err != nil {
 		return "", nil, nil, err
+	}
+	for _, name := range inherited {
+		if of, in := t.Event[name]; in && t.Run[name] == "" {
+			t.Run[name] = of
+		}
 	}
 	id = t.Run[record.SysID]
 	made, err := time.Parse(record.DateTimeLayout, t.Run[record.SysCreatedOn])

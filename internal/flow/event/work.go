@@ -188,13 +188,14 @@ func (s *Service) finish(ctx context.Context, row *record.Record, r *Run, job qu
 	}
 	err := s.db.As(record.System).Write(ctx, func(w *record.Writer) error {
 		values, leaves := s.outcome(w, row, r, job, v, took)
-		if stale, err := s.update(ctx, w, RunTable, r.ID, "", values...); err != nil || stale {
-			return err
-		}
-		if r.Event != nil {
-			if err := s.settle(ctx, w, r.Event, v.state); err != nil {
+		err := w.Tx().Later(ctx, func(record.Tx) error {
+			if _, err := s.update(ctx, w, RunTable, r.ID, "", values...); err != nil || r.Event == nil {
 				return err
 			}
+			return s.settle(ctx, w, r.Event, v.state)
+		})
+		if err != nil {
+			return err
 		}
 		if place := row.Get("place").Text; place != "" && leaves {
 			return s.wake(ctx, w, place)

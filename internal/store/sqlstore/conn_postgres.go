@@ -15,6 +15,7 @@ import (
 // postgresConn is a conn. Values travel as text both ways, below pgx's mapping of types.
 type postgresConn struct {
 	tx     pgx.Tx
+	writes *postgresTx // tx, when it writes
 	pg     *pgconn.PgConn
 	schema string
 	known  *knownStatements
@@ -43,7 +44,46 @@ func newPostgresConn(tx pgx.Tx, schema string) *postgresConn {
 		known = &knownStatements{seen: map[string]string{}}
 		pg.CustomData()[stateKey] = known
 	}
-	return &postgresConn{tx: tx, pg: pg, schema: schema, known: known}
+	writes, _ := tx.(*postgresTx)
+	return &postgresConn{tx: tx, writes: writes, pg: pg, schema: schema, known: known}
+}
+
+// later has the inserts and updates of single rows that fn makes wait for the next statement, or for the commit.
+func (c *postgresConn) later(fn func() error) error {
+	if c.writes == nil {
+		return fn()
+	}
+	c.writes.holds++
+	defer func() { c.writes.holds-- }()
+	return fn()
+}
+
+func (c *postgresConn) holding() bool { return c.writes != nil && c.writes.holds > 0 }
+
+// hold puts off a statement.
+func (c *postgresConn) hold(text string, args []record.Value) {
+	values := make([]any, len(args))
+	for i, v := range args {
+		if v.Valid {
+			values[i] = v.Text
+		}
+	}
+	c.writes.hold(text, values...)
+}
+
+// flush sends what was put off.
+func (c *postgresConn) flush(ctx context.Context) error {
+	if c.writes == nil {
+		return nil
+	}
+	return c.lost(c.writes.send(ctx))
+}
+
+// drop forgets what was put off.
+func (c *postgresConn) drop() {
+	if c.writes != nil {
+		c.writes.later = pgx.Batch{}
+	}
 }
 
 func (c *postgresConn) sqlTx() *sql.Tx { return nil }
@@ -91,7 +131,7 @@ func (c *postgresConn) exec(ctx context.Context, text string, args []record.Valu
 
 // start sends a statement, prepared when it has come before.
 func (c *postgresConn) start(ctx context.Context, text string, args []record.Value) (*pgconn.ResultReader, error) {
-	if err := c.settle(); err != nil {
+	if err := c.settle(ctx); err != nil {
 		return nil, err
 	}
 	name, err := c.prepared(ctx, text)
@@ -160,14 +200,20 @@ func (c *postgresConn) query(ctx context.Context, text string, args []record.Val
 	return c.lost(rows.close())
 }
 
-// settle takes what is left of a result that is being read into memory: a connection answers one statement at a time.
-func (c *postgresConn) settle() error {
-	if c.active == nil {
+// settle makes the connection ready for a statement. What is left of a result that is being read it takes into memory: a
+// connection answers one statement at a time.
+func (c *postgresConn) settle(ctx context.Context) error {
+	if c.active != nil {
+		err := c.active.spill()
+		c.active = nil
+		if err != nil {
+			return c.lost(err)
+		}
+	}
+	if c.writes == nil {
 		return nil
 	}
-	err := c.active.spill()
-	c.active = nil
-	return c.lost(err)
+	return c.lost(c.writes.ready(ctx))
 }
 
 // postgresRows reads a result. The texts of a row share one allocation.

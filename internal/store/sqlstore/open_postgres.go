@@ -200,22 +200,27 @@ func (s *postgresStore) close() error {
 }
 
 func (s *postgresStore) read(ctx context.Context, fn func(conn) error) error {
-	return s.transact(ctx, s.readers, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
-}
-
-func (s *postgresStore) write(ctx context.Context, durability record.Durability, fn func(conn) error) error {
-	var o pgx.TxOptions
-	if durability == record.Resumable {
-		o.BeginQuery = "begin; set local synchronous_commit = off" // in one message: a round trip is dear where both ends are busy
-	}
-	return s.transact(ctx, s.writers, o, fn)
-}
-
-func (s *postgresStore) transact(ctx context.Context, pool *pgxpool.Pool, o pgx.TxOptions, fn func(conn) error) error {
-	tx, err := pool.BeginTx(ctx, o)
+	tx, err := s.readers.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return err
 	}
+	return s.transact(ctx, tx, fn)
+}
+
+func (s *postgresStore) write(ctx context.Context, durability record.Durability, fn func(conn) error) error {
+	tx := &postgresTx{}
+	if durability == record.Resumable {
+		tx.begin.BeginQuery = "begin; set local synchronous_commit = off" // in one message: a round trip is dear where both ends are busy
+	}
+	var err error
+	if tx.conn, err = s.writers.Acquire(ctx); err != nil {
+		return err
+	}
+	defer tx.conn.Release()
+	return s.transact(ctx, tx, fn)
+}
+
+func (s *postgresStore) transact(ctx context.Context, tx pgx.Tx, fn func(conn) error) error {
 	// After a commit this does nothing; a context that is done must not keep the connection from being put back.
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	c := newPostgresConn(tx, s.schema)

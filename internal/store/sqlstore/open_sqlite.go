@@ -269,6 +269,11 @@ func (c *sqliteConn) end() {
 
 func (c *sqliteConn) pgxTx() pgx.Tx { return nil }
 
+// later holds nothing back: there is no way to go.
+func (c *sqliteConn) later(fn func() error) error { return fn() }
+func (c *sqliteConn) flush(context.Context) error { return nil }
+func (c *sqliteConn) drop()                       {}
+
 // lockShape has nothing to do: there is one writer.
 func (c *sqliteConn) lockShape(context.Context) error { return nil }
 

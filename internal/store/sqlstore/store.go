@@ -50,6 +50,9 @@ type conn interface {
 	delete(ctx context.Context, l *layout, keys []record.Value) (int, error)
 	shape(ctx context.Context) (*shape, error)
 	lockShape(ctx context.Context) error // keeps other processes from reshaping until the transaction ends
+	later(fn func() error) error         // lets what fn writes wait for the next statement that somebody waits for
+	flush(ctx context.Context) error     // writes what waits
+	drop()                               // forgets what waits
 	sqlTx() *sql.Tx
 	pgxTx() pgx.Tx
 }
@@ -124,6 +127,9 @@ func (tx *Tx) Select(ctx context.Context, q *record.Query) iter.Seq2[[]record.Va
 			return
 		}
 		st, err := tx.s.selection(q)
+		if err == nil {
+			err = tx.wrote(ctx, tx.c.flush(ctx), nil)
+		}
 		if err != nil {
 			yield(nil, err)
 			return
@@ -204,6 +210,13 @@ func (tx *Tx) Delete(ctx context.Context, t *record.Table, keys []record.Value) 
 	return n, tx.wrote(ctx, err, t)
 }
 
+// Later runs fn, whose writes of single rows and jobs may wait for the next statement of the transaction, or for its end:
+// there is one way to the database for all of them, and none at all to be waited for. What is wrong with them is said
+// then, and their updates call nothing stale.
+func (tx *Tx) Later(_ context.Context, fn func(record.Tx) error) error {
+	return tx.c.later(func() error { return fn(tx) })
+}
+
 // Nest runs fn so that its writes vanish if it fails, while the transaction lives on.
 func (tx *Tx) Nest(ctx context.Context, fn func(record.Tx) error) error {
 	if err := tx.mayWrite(); err != nil {
@@ -217,11 +230,15 @@ func (tx *Tx) Nest(ctx context.Context, fn func(record.Tx) error) error {
 		err = tx.broken
 	}
 	if err == nil {
+		err = tx.wrote(ctx, tx.c.flush(ctx), nil)
+	}
+	if err == nil {
 		_, release := tx.c.exec(ctx, "RELEASE SAVEPOINT hr_nest", nil)
 		return tx.wrote(ctx, release, nil)
 	}
 	// Even when ctx is done: the transaction goes on under the caller's context.
 	after := context.WithoutCancel(ctx)
+	tx.c.drop()
 	if _, back := tx.c.exec(after, "ROLLBACK TO SAVEPOINT hr_nest", nil); back != nil {
 		return tx.wrote(ctx, back, nil)
 	}

@@ -14,7 +14,7 @@ const copyFrom = 16
 func (c *postgresConn) insert(ctx context.Context, l *layout, rows *record.Rows) error {
 	into := ident(physical(l.t)) + " (" + strings.Join(l.identifiers(), ", ") + ")"
 	if rows.Len() >= copyFrom {
-		if err := c.settle(); err != nil {
+		if err := c.settle(ctx); err != nil {
 			return err
 		}
 		in, err := newCopyReader(l, rows)
@@ -45,12 +45,52 @@ func (c *postgresConn) insert(ctx context.Context, l *layout, rows *record.Rows)
 		}
 		sql.WriteByte(')')
 	}
+	if c.holding() {
+		c.hold(sql.String(), args)
+		return nil
+	}
 	_, err := c.exec(ctx, sql.String(), args)
 	return err
 }
 
-// update is one statement: an array a field, joined by the key. It returns the places of the rows it wrote.
+// updateOne is update for one row, which needs no arrays.
+func (c *postgresConn) updateOne(ctx context.Context, l *layout, rows *record.Rows) ([]int, error) {
+	var set, match []string
+	args := make([]record.Value, 0, len(l.fields)+len(l.values))
+	for i, f := range l.fields {
+		name, value := ident(columnOf(f)), "$"+itoa(i+1)+"::"+pgCast(f.Type.Stored())
+		args = append(args, l.bound(i, rows.Values[i]))
+		switch {
+		case i < l.keys:
+			match = append(match, name+" = "+value)
+		case i == l.keys && l.rev:
+			match = append(match, "("+value+" IS NULL OR "+name+" = "+value+")")
+			set = append(set, name+" = coalesce("+name+", 0) + 1")
+		default:
+			set = append(set, name+" = "+value)
+		}
+	}
+	for _, f := range l.shared {
+		args = append(args, l.values[len(args)-len(l.fields)])
+		set = append(set, ident(columnOf(f))+" = $"+itoa(len(args)))
+	}
+	sql := "UPDATE " + ident(physical(l.t)) + " SET " + strings.Join(set, ", ") + " WHERE " + strings.Join(match, " AND ")
+	if c.holding() {
+		c.hold(sql, args)
+		return nil, nil
+	}
+	n, err := c.exec(ctx, sql, args)
+	if err == nil && n == 0 {
+		return []int{0}, nil
+	}
+	return nil, err
+}
+
+// update is one statement: an array a field, joined by the key. It returns the places of the rows it did not write.
 func (c *postgresConn) update(ctx context.Context, l *layout, rows *record.Rows) ([]int, error) {
+	if rows.Len() == 1 {
+		return c.updateOne(ctx, l, rows)
+	}
 	var arrays, names, set, match []string
 	args := l.arrays(rows.Values)
 	for i, f := range l.fields {

@@ -355,6 +355,58 @@ var transactionLaws = []law{
 		}))
 		b.finds("thing", nil, "1", "4", "5")
 	}},
+	{"what is written later is there when it is looked for, and when the transaction ends", "events are written so", func(b *bench) {
+		b.reshape(things())
+		late := func(tx record.Tx, ids ...string) error {
+			return tx.Later(b.Context(), func(tx record.Tx) error { return tx.Insert(b.Context(), b.table("thing"), rows("sys_id", ids...)) })
+		}
+		b.must(b.write(func(tx record.Tx) error { return errors.Join(late(tx, "1"), late(tx, "2")) }))
+		b.must(b.write(func(tx record.Tx) error {
+			if err := late(tx, "3"); err != nil {
+				return err
+			}
+			n := 0
+			for _, err := range tx.Select(b.Context(), &record.Query{Table: b.table("thing"), Fields: []string{"sys_id"}}) {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			if n != 3 {
+				b.failf("%d records", n)
+			}
+			return late(tx, "4")
+		}))
+		b.finds("thing", nil, "1", "2", "3", "4")
+		gone := errors.New("given up")
+		if err := b.write(func(tx record.Tx) error { return errors.Join(late(tx, "5"), gone) }); !errors.Is(err, gone) {
+			b.failf("got %v", err)
+		}
+		b.finds("thing", nil, "1", "2", "3", "4")
+	}},
+	{"what fails later fails the transaction, or the Nest it was asked for in", "nothing is lost in silence", func(b *bench) {
+		b.reshape(things())
+		late := func(tx record.Tx, ids ...string) error {
+			return tx.Later(b.Context(), func(tx record.Tx) error { return tx.Insert(b.Context(), b.table("thing"), rows("sys_id", ids...)) })
+		}
+		if err := b.write(func(tx record.Tx) error { return errors.Join(late(tx, "1"), late(tx, "1")) }); fault.KindOf(err) != fault.Conflict {
+			b.failf("got %v", err)
+		}
+		b.finds("thing", nil)
+		b.must(b.write(func(tx record.Tx) error {
+			if err := late(tx, "1"); err != nil {
+				return err
+			}
+			for _, also := range []error{nil, errors.New("given up")} {
+				err := tx.Nest(b.Context(), func(tx record.Tx) error { return errors.Join(late(tx, "2"), late(tx, "1"), also) })
+				if err == nil {
+					b.failf("no conflict")
+				}
+			}
+			return late(tx, "3")
+		}))
+		b.finds("thing", nil, "1", "3")
+	}},
 	{"a failed write outside Nest fails the transaction", "both stores must agree what is kept", func(b *bench) {
 		b.reshape(things())
 		err := b.write(func(tx record.Tx) error {
