@@ -183,6 +183,25 @@ func TestAPlaceThatGoesBackToWhatItHeldIsReadAgain(t *testing.T) {
 	}
 }
 
+func TestAFolderThatIsNoneAsideMovesNothing(t *testing.T) {
+	oneShelf(t, func(_ *testing.T, n *nights) {
+		n.feed("done_folder", ".")
+		n.put("/in/1.csv", boxes("A1,one,1"))
+		n.must("feed", datasource.StateDone)
+		for range 2 {
+			n.must("feed", datasource.StateNothing)
+			n.holds("shelf", n.names(), "/in/1.csv")
+		}
+		for field, bad := range map[string]string{"expect_every": "daily", "contract": `{"columns": [{"name": "a", "type": "text"}]}`} {
+			n.set(datasource.SourceTable, "name", "feed", field, bad)
+			if checked, err := n.s.Test(n.t.Context(), "feed"); err != nil || checked.OK || checked.Steps[0].Hint == "" {
+				n.t.Errorf("%s: %+v %v", field, checked, err)
+			}
+			n.set(datasource.SourceTable, "name", "feed", field, "")
+		}
+	})
+}
+
 func TestAPlaceThatShowsNoTimesIsNotedOnce(t *testing.T) {
 	eachShelf(t, func(_ *testing.T, n *nights) {
 		n.feed()

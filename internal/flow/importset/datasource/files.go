@@ -387,6 +387,9 @@ func (l *line) putAside(ctx context.Context, d *delivery, folder string) error {
 		return nil
 	}
 	target := beside(d.Path, to)
+	if target == path.Clean(d.Path) { // under another name it would be another file the next time
+		return l.stays(ctx, d, fault.New(fault.Invalid, "%s is the folder it lies in", folder).WithHint("name another folder"))
+	}
 	err := mover.Move(ctx, d.File, target)
 	if fault.KindOf(err) == fault.Conflict && err != nil && len(d.sum) >= 8 {
 		ext := path.Ext(target)

@@ -64,6 +64,9 @@ func (s *Service) Test(ctx context.Context, name string) (*Checked, error) {
 	}
 	out := &Checked{Name: name}
 	d, err := s.compile(ctx, r)
+	if err == nil {
+		err = d.watched()
+	}
 	if !out.step("record", "", err) {
 		return out, nil
 	}
@@ -74,6 +77,15 @@ func (s *Service) Test(ctx context.Context, name string) (*Checked, error) {
 	maps, err := s.mapsOf(ctx, d)
 	out.step("maps", fmt.Sprintf("%d of staging table %s", len(maps), d.staging), err)
 	return out, nil
+}
+
+// watched looks at what the record says of how the source is to be watched, which a run reads when it is too late.
+func (d *saved) watched() error {
+	if _, err := d.duration("expect_every"); err != nil {
+		return err
+	}
+	_, err := parseContract(d.get("contract"))
+	return err
 }
 
 // reach tries the way to a source and what lies there.
