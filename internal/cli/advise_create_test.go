@@ -31,6 +31,8 @@ const (
 var leaves = map[string][]string{
 	"P1": {fullSet + "file: yes\n", atClosing + "file: yes\n", changesOnly + "file: yes\n", oneTime + "file: yes\n", onAction + "file: yes\n"},
 	"P2": {fullSet + "database: yes\n", changesOnly + "database: yes\n", atClosing + "database: yes\n", oneTime + "database: yes\n", onAction + "database: yes\n"},
+	"P3": {"initiator: us\noperation: create\nrecords: one\ntrigger: action\napi: yes\n", "initiator: us\noperation: read\nrecords: one\ntrigger: task-closing\napi: yes\n",
+		"initiator: us\noperation: create\nrecords: one\ntrigger: task-closing\napi: yes\n", "initiator: us\noperation: read\nrecords: one\ntrigger: action\napi: yes\n"},
 	"P4": {fullSet + "api: yes\n", changesOnly + "api: yes\n", atClosing + "api: yes\n", oneTime + "api: yes\n", onAction + "api: yes\n"},
 	"P9": {theyRead, theyRead + "changes: modified-stamp\n", "initiator: us\noperation: create\nrecords: many\ntrigger: task-closing\nimports-files: yes\n",
 		"initiator: us\noperation: create\nrecords: many\nfrequency: one-time\nimports-files: yes\n"},

@@ -24,7 +24,7 @@ A: rows of the article's first picture. B: cells of its second picture. X: rules
 article says, defects included (` + "`headrace advise --classic`" + `); *corrected* is the first choice of the merged table, its
 row and its score (` + "`headrace advise`" + `). What a situation does not name is taken as not known, which counts as no.
 A state is *runs* where Headrace itself can run the corrected choice on that store today, and *drafted* where
-` + "`headrace advise --create`" + ` writes a project for it that lints, applies, runs and passes its own tests on that store.
+` + "`headrace advise --create`" + ` writes a project for it that lints, applies and passes its own tests on that store.
 
 `
 

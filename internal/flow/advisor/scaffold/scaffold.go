@@ -23,6 +23,7 @@ var files embed.FS
 var folders = map[string][]string{
 	"P1": {"why", "trigger", "pull", "P1"},
 	"P2": {"why", "trigger", "pull", "P2"},
+	"P3": {"why", "P3"},
 	"P4": {"why", "trigger", "pull", "P4"},
 	"P9": {"why", "trigger", "P9"},
 }
@@ -47,16 +48,16 @@ type Draft struct {
 
 // facts are what the templates see.
 type facts struct {
-	Name, Slug, Label, Env string // partner-servers, partner_servers, Partner servers, PARTNER_SERVERS
-	Advice                 advisor.Result
-	Choice                 advisor.Choice
-	Answers                [][2]string
-	Interval               bool // it runs by itself, again and again
-	Triggered              bool // a change of a record here starts it
-	Closing                bool // that change is a task that closes
-	Changes                bool // only what has changed travels
-	Absent                 bool // what is missing in a full set is gone over there
-	Push                   bool // we write there; else what is asked for is written here
+	Name, Slug, Label, Env, Class string // partner-servers, partner_servers, Partner servers, PARTNER_SERVERS, PartnerServers
+	Advice                        advisor.Result
+	Choice                        advisor.Choice
+	Answers                       [][2]string
+	Interval                      bool // it runs by itself, again and again
+	Triggered                     bool // a change of a record here starts it
+	Closing                       bool // that change is a task that closes
+	Changes                       bool // only what has changed travels
+	Absent                        bool // what is missing in a full set is gone over there
+	Push                          bool // we write there; else what is asked for is written here
 }
 
 // nameForm is the form of a project's name. It is also part of names of tables, which end at 80 characters.
@@ -136,7 +137,7 @@ func factsOf(advice advisor.Result, choice *advisor.Choice, name string) facts {
 	slug := strings.ReplaceAll(name, "-", "_")
 	triggered := full["frequency"] == "recurring" && (full["trigger"] == "action" || full["trigger"] == "task-closing")
 	return facts{
-		Name: name, Slug: slug, Label: strings.ToUpper(words[:1]) + words[1:], Env: strings.ToUpper(slug),
+		Name: name, Slug: slug, Label: strings.ToUpper(words[:1]) + words[1:], Env: strings.ToUpper(slug), Class: class(name),
 		Advice: advice, Choice: *choice, Answers: known(full),
 		Interval:  full["frequency"] != "one-time" && !triggered,
 		Triggered: triggered, Closing: triggered && full["trigger"] == "task-closing",
@@ -163,12 +164,21 @@ func blocks(folders []string) (*template.Template, error) {
 	return shared, nil
 }
 
+// class is a name as script includes are called: PartnerServers.
+func class(name string) string {
+	var b strings.Builder
+	for word := range strings.SplitSeq(name, "-") {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}
+
 // known lists the answers that somebody knew, or that were guessed.
 func known(full advisor.Answers) [][2]string {
 	return slices.DeleteFunc(full.Given(), func(given [2]string) bool { return given[1] == "unknown" })
 }
 
-// render adds the files of a template folder. In their paths NAME and SLUG stand for the name; a file that comes out
+// render adds the files of a template folder. In their paths NAME, SLUG and CLASS stand for the name; a file that comes out
 // empty is not wanted in this situation.
 func (d *Draft) render(shared *template.Template, folder string, f facts) error {
 	return fs.WalkDir(files, folder, func(file string, entry fs.DirEntry, err error) error {
@@ -187,7 +197,7 @@ func (d *Draft) render(shared *template.Template, folder string, f facts) error 
 		if err := t.Execute(&out, f); err != nil {
 			return err
 		}
-		place := strings.NewReplacer("NAME", f.Name, "SLUG", f.Slug).Replace(strings.TrimPrefix(file, folder+"/"))
+		place := strings.NewReplacer("NAME", f.Name, "SLUG", f.Slug, "CLASS", f.Class).Replace(strings.TrimPrefix(file, folder+"/"))
 		if text := bytes.TrimSpace(out.Bytes()); len(text) > 0 {
 			d.Files[place] = append(text, '\n')
 		} else {

@@ -1,0 +1,7 @@
+[[if .Push -]]
+if (current.isValidRecord()) {
+	new [[.Class]]().send(current);
+}
+[[- else -]]
+new [[.Class]]().ask(event.parm1 + '');
+[[- end]]

@@ -1,0 +1,1 @@
+gs.eventQueue('[[.Slug]].wanted', current, current.getValue('[[template "asked" .]]'), '');
