@@ -176,6 +176,8 @@ func TestLintWarnsOfWhatSeldomWorks(t *testing.T) {
 		"no action":          {"rules/see.yaml", "name: See\ntable: task\n", "never runs: it has no action"},
 		"unknown condition":  {"rules/see.yaml", "name: See\ntable: task\naction: [insert]\nfilterCondition: priorty=1\n", `rules/see.yaml:4:18: terms without meaning on task: priorty=1 -> did you mean "priority"?`},
 		"name of an include": {"includes/Other.js", "var Another = {};\n", "the script does not define Other"},
+		"password":           {"sources/cmdb.yaml", "connectionUrl: postgres://reader:hunter22@db.example/a\nimportSetTableName: u_x\noptions: {table: t}\n", "sources/cmdb.yaml:1:16: a password stands in the address"},
+		"over":               {"schedules/scripts/old.yaml", "runType: once\nrunStart: 2020-01-01 00:00:00\nscript: gs.info('x');\n", "never runs: its last time has passed"},
 		"queue":              {"events/task.seen.yaml", "queue: slow\n", `the queue "slow" is not registered`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
 	"headrace/internal/core/record"
+	"headrace/internal/flow/schedule"
 )
 
 // Load reads a project's folder and holds it to all checks: what Plan and Apply want.
@@ -69,6 +71,11 @@ var checks = map[string]func(*linter, *Item){
 	"sys_rest_message_fn_headers": (*linter).header,
 	"sys_rest_message_headers":    (*linter).header,
 	"sys_soap_message_headers":    (*linter).header,
+	"sys_data_source":             (*linter).address,
+	"sys_export_set":              (*linter).address,
+	"sysauto_script":              (*linter).schedule,
+	"scheduled_import_set":        (*linter).schedule,
+	"scheduled_data_export":       (*linter).schedule,
 }
 
 // registered gives the names that the server and the project have in a table.
@@ -357,6 +364,28 @@ func (l *linter) placeholders(it *Item) {
 				l.warn(it.place(v.Field.Name), "variable", "the variable ${"+m[1]+"} is not declared", "variables: {"+m[1]+": a value to try out}")
 			}
 		}
+	}
+}
+
+// address reports passwords in addresses.
+func (l *linter) address(it *Item) {
+	u, err := url.Parse(it.Text("connection_url"))
+	if err != nil || u.User == nil {
+		return
+	}
+	if _, there := u.User.Password(); there {
+		l.mistake(it.place("connection_url"), "secret", "a password stands in the address", "put it into credentials/, and name those in credential")
+	}
+}
+
+// schedule reports one that is over.
+func (l *linter) schedule(it *Item) {
+	field := "run_end"
+	if it.Text("run_type") == string(schedule.Once) {
+		field = "run_start"
+	}
+	if last := it.Text(field); last != "" && it.Text("active") != "false" && last < l.cfg.DB.Now().UTC().Format(record.DateTimeLayout) {
+		l.warn(it.place(field), "over", it.Title()+" never runs: its last time has passed", "give it a later one, or take the file away")
 	}
 }
 
