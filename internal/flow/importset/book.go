@@ -168,7 +168,7 @@ func (b *book) touch(ctx context.Context, state State, message string) error {
 			values = append(values, record.Assignment{Field: "hash", Value: record.Text(b.im.sum())}, record.Assignment{Field: "basis", Value: record.Text(b.im.mark)})
 		}
 		if state == Done && b.im.proven {
-			values = append(values, count("moves", b.im.moved))
+			values = append(values, count("moves", b.im.moved), record.Assignment{Field: "refers", Value: record.Text(b.im.refers)})
 		}
 		if state != Running && state != Loaded {
 			values = append(values, record.Assignment{Field: "completed", Value: record.Text(w.Now().Format(record.DateTimeLayout))})

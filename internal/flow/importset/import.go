@@ -110,6 +110,7 @@ type importer struct {
 	known    *known         // what an earlier run has proven; nil when nothing is known
 	rests    *record.Record // the earlier run that shows rows of this one; nil when none does
 	mapped   string         // what the rows go through, where their fates can be proven
+	refers   string         // where the fences of the tables stand that the map refers to
 	unproven atomic.Bool    // some block went into the store by way of a hook
 	proven   bool           // the run is done, and others may rest on it
 	moved    int64          // where the target's fence stands then

@@ -30,6 +30,9 @@ type known struct {
 	since  string         // change rows with a higher sequence may be younger than the run
 	beside []string       // numbers of the runs that may have written since, 0 for what is no run
 
+	tables   []string // that hold the target's records
+	referred []string // that hold what the map refers to
+
 	pages  []*keptPage
 	next   int64 // the row where the next page to be read begins
 	slots  []uint64
@@ -50,18 +53,54 @@ const (
 	mostBeside  = 1_000             // the same for runs
 )
 
-// provable reports whether what a map makes of a row rests on its cells and its record alone.
+// provable reports whether what a map makes of a row rests on its cells, its record, and tables that it refers to and that
+// the import leaves alone.
 func (im *importer) provable(m *transform.Map) bool {
 	d := im.req.Maps[0]
+	creates := func(f transform.FieldDef) bool { return f.ChoiceAction == "create" }
+	within := func(t *record.Table) bool { return t.Physical == im.target(0).Physical }
 	return len(im.req.Maps) == 1 && im.plan == nil && !im.planning && len(m.Key) > 0 && m.IDKey() < 0 &&
-		d.Mode != "strict" && !d.HasScripts() && m.OnDuplicate() != "apply" && len(transform.Lookups(d, im.db.Catalog())) == 0
+		d.Mode != "strict" && !d.HasScripts() && m.OnDuplicate() != "apply" && !slices.ContainsFunc(d.Fields, creates) && !slices.ContainsFunc(im.referred(), within)
+}
+
+// referred lists the tables that the map looks records up in.
+func (im *importer) referred() []*record.Table {
+	var out []*record.Table
+	for _, l := range transform.Lookups(im.req.Maps[0], im.db.Catalog()) {
+		if t := im.db.Catalog().Table(l.Table); !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// referredMoves tells how far the fences of those tables have moved.
+func (im *importer) referredMoves(ctx context.Context, tx record.Tx) (string, error) {
+	moves := map[string]int64{}
+	for _, t := range im.referred() {
+		at, err := im.around(t).look(ctx, tx)
+		if err != nil {
+			return "", err
+		}
+		moves[t.Physical] = at
+	}
+	return mustJSON(moves), nil
+}
+
+// relatives names the tables that hold the same records as t.
+func (im *importer) relatives(t *record.Table) []string {
+	if root := im.db.Catalog().Table(t.Physical); root != nil && len(root.Classes) > 0 {
+		return root.Classes
+	}
+	return []string{t.Name}
 }
 
 // through names all that has a say in what a row's cells map to: the map, where its columns lie in the row, the fields of
 // the target, the rules of its time zones, and the program itself.
 func (im *importer) through(m *transform.Map) string {
 	t := im.target(0)
-	all := sha256.Sum256([]byte(mustJSON([]any{edition(), im.req.Maps[0], m.Sources(), t.Name, t.Physical, t.Fields, transform.ZoneRules(im.req.Maps[0])})))
+	all := sha256.Sum256([]byte(mustJSON([]any{edition(), im.req.Maps[0], m.Sources(), t.Name, t.Physical, t.Fields,
+		transform.ZoneRules(im.req.Maps[0]), transform.Lookups(im.req.Maps[0], im.db.Catalog())})))
 	return hex.EncodeToString(all[:16])
 }
 
@@ -87,8 +126,12 @@ func (im *importer) recall(ctx context.Context, m *transform.Map) error {
 		return nil
 	}
 	im.mapped = im.through(m)
-	if im.req.Restart {
-		return nil
+	err := im.db.Store().Read(ctx, func(tx record.Tx) (err error) {
+		im.refers, err = im.referredMoves(ctx, tx)
+		return err
+	})
+	if err != nil || im.req.Restart {
+		return err
 	}
 	sets, err := im.find(ctx, &record.Query{Where: &query.And{Parts: []query.Node{&query.Term{Field: "mapped", Op: query.Equal, Values: []string{im.mapped}},
 		&query.Term{Field: "moves", Op: query.IsNotEmpty}}},
@@ -96,25 +139,36 @@ func (im *importer) recall(ctx context.Context, m *transform.Map) error {
 	if err != nil || len(sets) == 0 || !im.restsOn(sets[0]) {
 		return err
 	}
-	k := &known{im: im, set: sets[0], run: whole(sets[0], "run"), touched: map[sum]bool{}, keys: map[string]bool{}, beside: []string{"0"}}
-	if k.since, err = idsSince(sets[0].ID()); err != nil {
-		return nil // no id of ours: then nothing is known
-	}
+	k := im.knownBy(sets[0])
 	k.slots = make([]uint64, slotsFor(min(whole(sets[0], "read"), knownRows)))
 	im.known, im.rests = k, sets[0]
 	return nil
 }
 
+// knownBy readies what a run has proven.
+func (im *importer) knownBy(set *record.Record) *known {
+	k := &known{im: im, set: set, run: whole(set, "run"), since: idsSince(set.ID()), touched: map[sum]bool{}, keys: map[string]bool{}, beside: []string{"0"}}
+	k.tables = im.relatives(im.target(0))
+	for _, t := range im.referred() {
+		k.referred = append(k.referred, im.relatives(t)...)
+	}
+	return k
+}
+
 // restsOn reports whether a run's proofs hold as far as imports are concerned.
 func (im *importer) restsOn(set *record.Record) bool {
-	return State(set.Get("state").Text) == Done && !set.Get("moves").Empty() && whole(set, "moves") == im.start
+	return State(set.Get("state").Text) == Done && !set.Get("moves").Empty() && whole(set, "moves") == im.start &&
+		set.Get("refers").Text == im.refers
 }
 
 // idsSince gives the text that is below every id drawn since the given one was, allowing for clocks that differ.
-func idsSince(id string) (string, error) {
+func idsSince(id string) string {
 	const digits = 12 // of milliseconds, which ids begin with
 	millis, err := strconv.ParseInt(id[:min(digits, len(id))], 16, 64)
-	return fmt.Sprintf("%012x", millis-clockSkew.Milliseconds()), err
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%012x", millis-clockSkew.Milliseconds())
 }
 
 // others lists the runs that may have touched the target since the earlier one began, by way of rules or of records that
@@ -165,36 +219,49 @@ func (k *known) ready(ctx context.Context, tx record.Tx, x *matcher, b *block) (
 	return true, k.read(ctx, tx, b.first)
 }
 
-// look adds the records that were touched since the last look, whoever did it, and the keys that they have now.
+// look adds the records that were touched since the last look, whoever did it, and the keys that they have now. When a
+// table that the map refers to was touched, nothing is known any more.
 func (k *known) look(ctx context.Context, tx record.Tx, x *matcher) error {
-	t := x.m.Target
-	if root := k.im.db.Catalog().Table(t.Physical); root != nil {
-		t = root // its relatives hold the same records
+	refers, err := k.im.referredMoves(ctx, tx)
+	if err != nil {
+		return err
 	}
-	classes := t.Classes
-	if len(classes) == 0 {
-		classes = []string{t.Name}
+	fresh, err := k.recent(ctx, tx)
+	if err != nil {
+		return err
 	}
-	var fresh []string
-	for _, by := range []query.Node{&query.Term{Field: "run", Op: query.In, Values: k.beside},
-		&query.Term{Field: "run", Op: query.Greater, Values: []string{strconv.FormatInt(k.im.run_.Number, 10)}}} {
-		q := &record.Query{Table: k.im.db.Catalog().Table(record.ChangeTable), Fields: []string{"record"}, Limit: mostTouched + 1,
-			Where: &query.And{Parts: []query.Node{by, &query.Term{Field: "sequence", Op: query.Greater, Values: []string{k.since}},
-				&query.Term{Field: "table_name", Op: query.In, Values: classes}}}}
-		for row, err := range tx.Select(ctx, q) {
-			if err != nil {
-				return err
-			}
-			fresh = append(fresh, row[0].Text)
-			if id, ok := sumID(row[0].Text); ok {
-				k.touched[id] = true
-			}
+	for _, text := range fresh {
+		if id, ok := sumID(text); ok {
+			k.touched[id] = true
 		}
 	}
-	if k.off = len(fresh) > mostTouched || len(k.touched) > mostTouched; k.off {
+	k.off = k.off || refers != k.im.refers || len(fresh) > mostTouched || len(k.touched) > mostTouched
+	if k.off {
 		return nil
 	}
 	return k.keysOf(ctx, tx, x, fresh)
+}
+
+// recent lists the records of the target that have change rows since the last look.
+func (k *known) recent(ctx context.Context, tx record.Tx) ([]string, error) {
+	by := []query.Node{&query.Term{Field: "run", Op: query.In, Values: k.beside}}
+	if k.im.run_ != nil {
+		by = append(by, &query.Term{Field: "run", Op: query.Greater, Values: []string{strconv.FormatInt(k.im.run_.Number, 10)}})
+	}
+	var fresh []string
+	for _, by := range by {
+		q := &record.Query{Table: k.im.db.Catalog().Table(record.ChangeTable), Fields: []string{"record", "table_name"}, Limit: mostTouched + 1,
+			Where: &query.And{Parts: []query.Node{by, &query.Term{Field: "sequence", Op: query.Greater, Values: []string{k.since}},
+				&query.Term{Field: "table_name", Op: query.In, Values: append(slices.Clone(k.referred), k.tables...)}}}}
+		for row, err := range tx.Select(ctx, q) {
+			if err != nil {
+				return nil, err
+			}
+			k.off = k.off || slices.Contains(k.referred, row[1].Text)
+			fresh = append(fresh, row[0].Text)
+		}
+	}
+	return fresh, nil
 }
 
 // keysOf notes the keys of records: a row with one of them may be about two records now.

@@ -140,31 +140,27 @@ func (im *importer) untouched(ctx context.Context, r *record.Record) (bool, erro
 	if err != nil || r.Get("basis").Text != im.basis(moves) {
 		return false, err
 	}
-	began, err := time.Parse(record.DateTimeLayout, r.Get(record.SysCreatedOn).Text)
-	if err != nil {
-		return false, err
-	}
-	var direct bool
+	still := false
 	err = im.db.Store().Read(ctx, func(tx record.Tx) error {
-		direct, err = im.writtenDirectly(ctx, tx, began)
+		k := im.knownBy(r)
+		if few, err := k.others(ctx, tx); err != nil || !few {
+			return err
+		}
+		touched, err := k.recent(ctx, tx)
+		still = len(touched) == 0
 		return err
 	})
-	return !direct, err
+	return still, err
 }
 
 // writtenDirectly reports whether anything but an import has written to the target, or a relative of it, since a moment.
 // Imports move the fence; what is not an import writes its change rows under run 0.
 func (im *importer) writtenDirectly(ctx context.Context, tx record.Tx, moment time.Time) (bool, error) {
-	t := im.db.Catalog().Table(im.target(0).Physical)                 // its relatives hold the same records
 	since := fmt.Sprintf("%012x", moment.Add(-clockSkew).UnixMilli()) // ids begin with their milliseconds
-	classes := t.Classes
-	if len(classes) == 0 {
-		classes = []string{t.Name}
-	}
 	for row, err := range tx.Select(ctx, &record.Query{Table: im.db.Catalog().Table(record.ChangeTable), Fields: []string{"run"}, Limit: 1,
 		Where: &query.And{Parts: []query.Node{&query.Term{Field: "run", Op: query.Equal, Values: []string{"0"}},
 			&query.Term{Field: "sequence", Op: query.Greater, Values: []string{since}},
-			&query.Term{Field: "table_name", Op: query.In, Values: classes}}}}) {
+			&query.Term{Field: "table_name", Op: query.In, Values: im.relatives(im.target(0))}}}}) {
 		return row != nil, err
 	}
 	return false, nil
@@ -194,6 +190,7 @@ func (im *importer) repeat(ctx context.Context, earlier *record.Record) (*Run, e
 		return nil, err
 	}
 	im.run_.Same = before.Number
+	im.refers = earlier.Get("refers").Text
 	im.proven, im.moved = !earlier.Get("moves").Empty(), whole(earlier, "moves")
 	im.sum = func() string { return earlier.Get("hash").Text }
 	im.mark = earlier.Get("basis").Text

@@ -64,6 +64,7 @@ func setTable() record.Table {
 		field("basis", "What the fates rest on", record.String),
 		field("mapped", "What the rows went through", record.String), // of a run that others may rest on
 		field("moves", "Moves of the target's fence", record.Integer),
+		field("refers", "Moves of the fences of tables referred to", record.String),
 		field("rests_on", "Rests on run", record.Integer),
 		field("table_name", "Staging table", record.String), // of pushed rows
 		field("mode", "Mode", record.String),                // of pushed rows: synchronous or asynchronous
