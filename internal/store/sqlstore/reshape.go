@@ -87,7 +87,7 @@ func (s *Store) steps(want *record.Catalog, is *shape) ([]string, error) {
 			if (physical(t) == t.Name) != root {
 				continue
 			}
-			more, err := s.columnSteps(t, has)
+			more, err := s.columnSteps(t, family(want, t), has)
 			if err != nil {
 				return nil, err
 			}
@@ -110,18 +110,29 @@ func (s *Store) steps(want *record.Catalog, is *shape) ([]string, error) {
 	return out, nil
 }
 
+// family are the tables that a physical table holds the fields of: the one it is named after, then those that extend it.
+func family(want *record.Catalog, t *record.Table) []*record.Table {
+	all := []*record.Table{t}
+	for _, name := range want.Names() {
+		if other := want.Table(name); other != t && physical(other) == t.Name {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
 // mostColumns is how many columns PostgreSQL gives a table.
 const mostColumns = 1600
 
-// columnSteps makes the table, or the columns it lacks, and notes them in has.
-func (s *Store) columnSteps(t *record.Table, has map[string]map[string]string) ([]string, error) {
+// columnSteps makes the table, with the columns of its whole family at once, or the columns it lacks, and notes them in has.
+func (s *Store) columnSteps(t *record.Table, family []*record.Table, has map[string]map[string]string) ([]string, error) {
 	if len(t.Fields) > mostColumns {
 		return nil, fault.New(fault.Limit, "table %s has %d fields, a table takes %d", t.Name, len(t.Fields), mostColumns).
 			WithHint("import only the columns that are needed: staging keeps them all")
 	}
 	columns := has[physical(t)]
 	if columns == nil {
-		return []string{s.createTable(t, has)}, nil
+		return []string{s.createTable(t, family, has)}, nil
 	}
 	var out []string
 	for i := range t.Fields {
@@ -149,7 +160,7 @@ func plainType(typ string) string {
 	return typ
 }
 
-func (s *Store) createTable(t *record.Table, has map[string]map[string]string) string {
+func (s *Store) createTable(t *record.Table, family []*record.Table, has map[string]map[string]string) string {
 	key := map[string]bool{}
 	var keys []string
 	for _, k := range keyOf(t) {
@@ -161,18 +172,20 @@ func (s *Store) createTable(t *record.Table, has map[string]map[string]string) s
 	columns := map[string]string{}
 	has[physical(t)] = columns
 	var lines []string
-	for i := range t.Fields {
-		f := &t.Fields[i]
-		if _, twice := columns[columnOf(f)]; twice || f.Element > 0 {
-			continue
+	for _, member := range family {
+		for i := range member.Fields {
+			f := &member.Fields[i]
+			if _, twice := columns[columnOf(f)]; twice || f.Element > 0 {
+				continue
+			}
+			typ := s.d.physicalType(f.Type)
+			columns[columnOf(f)] = plainType(typ)
+			line := ident(columnOf(f)) + " " + typ
+			if member == t && key[f.Name] {
+				line += " NOT NULL"
+			}
+			lines = append(lines, line)
 		}
-		typ := s.d.physicalType(f.Type)
-		columns[columnOf(f)] = plainType(typ)
-		line := ident(columnOf(f)) + " " + typ
-		if key[f.Name] {
-			line += " NOT NULL"
-		}
-		lines = append(lines, line)
 	}
 	end := s.d.tableEnd
 	switch {
