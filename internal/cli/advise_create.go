@@ -41,12 +41,14 @@ func (o adviseOptions) create(advice advisor.Result) (*created, error) {
 	}
 	c := &created{Folder: o.dir, Pattern: draft.Pattern, Files: slices.Sorted(maps.Keys(draft.Files))}
 	for _, command := range draft.Next {
-		c.Next = append(c.Next, strings.ReplaceAll(command, "DIR", o.dir))
+		c.Next = append(c.Next, strings.ReplaceAll(command, "DIR", shellWord(o.dir)))
 	}
 	return c, nil
 }
 
 var betweenWords = regexp.MustCompile(`[^a-z0-9]+`)
+
+var plainWord = regexp.MustCompile(`^[\w./@:+,-]+$`)
 
 // projectName is the name of a folder as a project has it.
 func projectName(dir string) string {
@@ -133,4 +135,12 @@ func (c *created) text() string {
 		fmt.Fprintf(&b, "%-7s %s\n", label, command)
 	}
 	return b.String()
+}
+
+// shellWord is a text as a shell takes it for one word.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
