@@ -176,7 +176,7 @@ func packed(t *testing.T, text string) string {
 func TestHalfAFileIsNeverImported(t *testing.T) {
 	eachShelf(t, func(t *testing.T, n *nights) {
 		n.feed()
-		whole := packed(t, large("night"))
+		whole := packed(t, boxes(rowsOf(0, 20, "night")...))
 		n.put("/in/1.csv", whole[:len(whole)*2/3]) // the upload stands still
 		n.fails("feed", fault.Invalid, "1.csv")
 		n.holds("boxes of a cut gzip", n.boxes(), "")

@@ -232,21 +232,19 @@ func oneShelf(t *testing.T, test func(t *testing.T, n *nights)) {
 
 func onShelf(t *testing.T, cfg sqlstore.Config, test func(t *testing.T, n *nights)) {
 	t.Helper()
-	{
-		n := &nights{t: t, spool: t.TempDir(), shelf: &shelf{now: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC), files: map[string]*lying{}, total: -1}}
-		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), eventTables()), Hooks: []record.Hook{n}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.db = db
-		if _, err := db.Define(t.Context(), record.System, false, record.Table{Name: "box", Fields: []record.Field{
-			{Name: "serial", Type: record.String}, {Name: "name", Type: record.String}, {Name: "cost", Type: record.Integer}}, Indexes: []record.Index{{Fields: []string{"serial"}}}}); err != nil {
-			t.Fatal(err)
-		}
-		n.mapping("imp_box", true)
-		n.restart()
-		test(t, n)
+	n := &nights{t: t, spool: t.TempDir(), shelf: &shelf{now: time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC), files: map[string]*lying{}, total: -1}}
+	db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: slices.Concat(importset.Tables(), datasource.Tables(), eventTables()), Hooks: []record.Hook{n}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	n.db = db
+	if _, err := db.Define(t.Context(), record.System, false, record.Table{Name: "box", Fields: []record.Field{
+		{Name: "serial", Type: record.String}, {Name: "name", Type: record.String}, {Name: "cost", Type: record.Integer}}, Indexes: []record.Index{{Fields: []string{"serial"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	n.mapping("imp_box", true)
+	n.restart()
+	test(t, n)
 }
 
 func (n *nights) mapping(staging string, keyed bool) {
