@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"headrace/internal/core/fault"
 	"headrace/internal/core/record"
 	"headrace/internal/flow/importset/alert"
 )
@@ -47,7 +48,7 @@ func (s *Service) tell(ctx context.Context, w *record.Writer, j *job, values map
 	var judged []string
 	switch state := State(values["state"]); state {
 	case Failed:
-		alerts = []alert.Alert{{Kind: AlertFailed, Message: fmt.Sprintf("the file of export run %s was not made: %s", j.ID(), values["error"])}}
+		alerts = []alert.Alert{{Kind: AlertFailed, Message: fmt.Sprintf("the file of export run %s was not made: %s", j.ID(), values["error"]), Hint: fault.HintOf(j.cause)}}
 	case Dead:
 		alerts = []alert.Alert{{Kind: AlertDead, Message: fmt.Sprintf("export run %s is given up: %s", j.ID(), values["error"]),
 			Hint: fmt.Sprintf("once that is mended: headrace export replay %s", j.ID())}}
