@@ -25,7 +25,7 @@ type exporter struct{ exports *export.Service }
 // RunExport makes exporter a schedule.Exporter. A file that is made and still to be delivered is no failure of the
 // schedule: the delivery goes on by itself, and its run says how.
 func (e exporter) RunExport(ctx context.Context, name string, actor record.Actor, key string) (schedule.Outcome, error) {
-	run, err := e.exports.Start(ctx, export.Request{Name: name, Actor: actor, Key: key})
+	run, err := e.exports.Start(ctx, export.Request{Name: name, Actor: actor, Key: key, Patient: true})
 	if run == nil {
 		return schedule.Outcome{}, err
 	}

@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -382,6 +383,50 @@ func TestAnAlertIsOpenFromARunThatCameToNothingToOneThatCameToSomething(t *testi
 		}
 		alerts("")
 	})
+}
+
+// slow is a place that waits before it takes a file.
+type slow struct {
+	source.Files
+	begun, on chan struct{}
+}
+
+func (s slow) Put(ctx context.Context, path string, r io.Reader, replace bool) error {
+	s.begun <- struct{}{}
+	<-s.on
+	return s.Files.(source.Putter).Put(ctx, path, r, replace)
+}
+
+func TestAPatientOneWaitsForTheFileBefore(t *testing.T) {
+	w := open(t, stores.SQLite(t), t.TempDir())
+	w.fill(t, 3)
+	w.set(t)
+	begun, on := make(chan struct{}, 2), make(chan struct{})
+	w.places = func(f source.Files) source.Files { return slow{f, begun, on} }
+	var all sync.WaitGroup
+	run := func(patient bool) error {
+		r, err := w.Start(t.Context(), export.Request{Name: "servers", Actor: record.System, Patient: patient})
+		if err == nil && r.State != export.Done {
+			err = errors.New(r.Error)
+		}
+		return err
+	}
+	for range 2 {
+		all.Go(func() {
+			if err := run(true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-begun
+	if err := run(false); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("one that does not wait: %v", err)
+	}
+	close(on)
+	all.Wait()
+	if got := w.delivered(t); len(got) != 2 {
+		t.Errorf("delivered %q", got)
+	}
 }
 
 func TestAnAddressOfOneFileIsNotOverwritten(t *testing.T) {

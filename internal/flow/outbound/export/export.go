@@ -84,6 +84,8 @@ type Request struct {
 	Actor record.Actor // whose access rules hold where the set names nobody, unless he is trusted
 	Full  bool         // everything, also where the set is incremental
 	Key   string       // asking again with the key of a run that came to something gives that run; "" is none
+	// Patient waits while a file of the set is being made or delivered, which is a fault of kind Conflict otherwise.
+	Patient bool
 }
 
 // Run makes the file of an export set and delivers it, and gives the run. A file of the set that is still to be delivered
@@ -103,6 +105,11 @@ func (s *Service) Start(ctx context.Context, req Request) (*Run, error) {
 		return nil, def.refused("it is not active")
 	}
 	held, err := s.hold(def.ID())
+	for err == nil && held == nil && req.Patient {
+		if err = pause(ctx); err == nil {
+			held, err = s.hold(def.ID())
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +130,20 @@ func (s *Service) Start(ctx context.Context, req Request) (*Run, error) {
 		return nil, err
 	}
 	return s.finish(ctx, j, err)
+}
+
+// busyWait is how often a patient one looks whether a set is free.
+const busyWait = 200 * time.Millisecond
+
+func pause(ctx context.Context) error {
+	t := time.NewTimer(busyWait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // clear brings to an end what is left of earlier runs of a set. One whose file was still being made when its process
