@@ -168,6 +168,22 @@ func TestWhatSomebodySetsDuringARunStaysTheMark(t *testing.T) {
 	}
 }
 
+func TestAMarkThatIsSetBackIsReadFromAlthoughRowsWereGathered(t *testing.T) {
+	eachShelf(t, func(_ *testing.T, n *nights) {
+		n.stream("listing", "use_last_run_datetime", "true", "last_run_datetime", "S00100")
+		n.fill(rowsOf(0, many, "first")...)
+		if !n.stopped("listing", 0) {
+			n.t.Fatal("it did not stop")
+		}
+		n.set(datasource.SourceTable, "name", "listing", "last_run_datetime", "S00000")
+		n.restart()
+		n.must("listing", datasource.StateDone)
+		n.holds("read since", fmt.Sprint(n.since), "[S00100 S00000]")
+		n.holds("mark", n.mark("listing"), "S01599")
+		n.holds("boxes", n.count("first"), fmt.Sprintf("%d of %d", many, many))
+	})
+}
+
 func TestAPlaceThatGoesBackToWhatItHeldIsReadAgain(t *testing.T) {
 	for pick, names := range map[string][3]string{"all": {"now", "now", "now"}, "newest": {"1", "2", "3"}} {
 		eachShelf(t, func(_ *testing.T, n *nights) {

@@ -145,7 +145,7 @@ func (j *job) gathered(ctx context.Context, place source.Rows) error {
 	if err != nil {
 		return err
 	}
-	d := &delivery{File: source.File{Path: rowsPath, Size: c.size}, state: FileFetched, sum: c.sum, spool: path, mark: t.mark()}
+	d := &delivery{File: source.File{Path: rowsPath, Size: c.size}, state: FileFetched, sum: c.sum, spool: path, since: t.since, mark: t.mark()}
 	if err := j.keep(ctx, j.src.id, d); err != nil {
 		return err
 	}
@@ -197,7 +197,11 @@ func (j *job) poured(ctx context.Context, d *delivery, c *copied) error {
 	if err != nil {
 		return err
 	}
-	if err := j.settleRows(ctx, run, d.mark); err != nil {
+	mark := d.mark
+	if d.since != j.src.since { // somebody has set another one since they were gathered
+		mark = ""
+	}
+	if err := j.settleRows(ctx, run, mark); err != nil {
 		return err
 	}
 	d.state = FileDone

@@ -19,7 +19,7 @@ type delivery struct {
 	bytes              int64 // of the copy, where the listing tells no size; not kept
 	sum, state, reason string
 	run                int64
-	mark               string // of gathered rows: where the next reading goes on
+	since, mark        string // of gathered rows: where they were read from, and where the next reading goes on
 	spool              string
 	at                 string
 }
@@ -34,7 +34,7 @@ func (s *Service) deliveries(ctx context.Context, sourceID string) ([]*delivery,
 		Where: &query.Term{Field: "source", Op: query.Equal, Values: []string{sourceID}}})
 	var out []*delivery
 	for _, r := range found {
-		d := &delivery{record: r, sum: r.Get("sha256").Text, state: r.Get("state").Text, reason: r.Get("reason").Text, mark: r.Get("mark").Text,
+		d := &delivery{record: r, sum: r.Get("sha256").Text, state: r.Get("state").Text, reason: r.Get("reason").Text, since: r.Get("since").Text, mark: r.Get("mark").Text,
 			spool: r.Get("spool").Text, at: r.Get("at").Text}
 		d.Path, d.Version, d.Size = r.Get("path").Text, r.Get("version").Text, number(r, "size")
 		d.Modified = parseStamp(r.Get("modified").Text)
@@ -71,7 +71,7 @@ func (s *Service) keep(ctx context.Context, sourceID string, d *delivery) error 
 		}
 		now := record.Text(w.Now().Format(record.DateTimeLayout))
 		values := map[string]string{"source": sourceID, "path": d.Path, "size": strconv.FormatInt(d.Size, 10), "modified": stamp(d.Modified), "version": d.Version,
-			"sha256": d.sum, "state": d.state, "reason": d.reason, "mark": d.mark, "spool": d.spool, "at": cmp.Or(d.at, now.Text)}
+			"sha256": d.sum, "state": d.state, "reason": d.reason, "since": d.since, "mark": d.mark, "spool": d.spool, "at": cmp.Or(d.at, now.Text)}
 		if d.run > 0 {
 			values["run"] = strconv.FormatInt(d.run, 10)
 		}

@@ -119,7 +119,7 @@ func fileTable() record.Table {
 	return record.Table{Name: FileTable, Label: "File of a data source", Fields: []record.Field{
 		must(record.Field{Name: "source", Label: "Data source", Type: record.Reference, Reference: SourceTable}),
 		{Name: "path", Label: "Path", Type: record.String, Display: true}, typed("size", "Size", record.Integer), text("modified", "Modified"), text("version", "Version"),
-		text("sha256", "SHA-256"), text("state", "State"), text("reason", "Reason"), typed("run", "Run", record.Integer), text("mark", "Mark"),
+		text("sha256", "SHA-256"), text("state", "State"), text("reason", "Reason"), typed("run", "Run", record.Integer), text("mark", "Mark"), helped(text("since", "Since"), "the mark that the rows were gathered from"),
 		helped(text("spool", "Spool"), "the copy that is imported"), typed("at", "At", record.DateTime)},
 		Indexes: []record.Index{{Fields: []string{"source", "path"}}, {Fields: []string{"source", "sha256"}}}}
 }
