@@ -80,7 +80,7 @@ func (b *block) cut(n int) (head, tail *block) {
 	if b.numbers != nil {
 		h.numbers, t.numbers = b.numbers[:n], b.numbers[n:]
 	}
-	if b.sums != nil {
+	if len(b.sums) == b.len() {
 		h.sums, t.sums = b.sums[:n], b.sums[n:]
 	}
 	if b.sound != nil {
@@ -180,7 +180,7 @@ func (r *blockReader) start(h *format.Header) *block {
 	r.offsets = append(r.offsets[:0], 0)
 	select {
 	case u := <-r.used:
-		return &block{first: r.next, header: h, lines: u.lines[:0], cells: u.cells[:0], sound: u.sound[:0], payload: u.payload[:0],
+		return &block{first: r.next, header: h, lines: u.lines[:0], cells: u.cells[:0], sound: u.sound[:0], payload: u.payload[:0], sums: u.sums[:0],
 			text: u.text[:0], arena: u.arena[:0]}
 	default:
 	}

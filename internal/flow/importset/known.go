@@ -378,7 +378,7 @@ func (k *known) row(n int64, s sum) (o outcome, ok bool) {
 	if len(k.touched) > 0 && k.touched[id] {
 		return o, false
 	}
-	return outcome{fate: Unchanged, target: id.id(), shown: p.shows(k.run, n-p.first)}, true
+	return outcome{fate: Unchanged, record: id, shown: p.shows(k.run, n-p.first)}, true
 }
 
 // page finds the page of a row of the earlier run, if it is in memory.

@@ -29,6 +29,7 @@ type outcome struct {
 	old    []record.Assignment
 	said   *transform.Verdict // what scripts want the caller of an import set API to be told
 	shown  int64              // id of the staging row of an earlier run that shows the row; 0 when it is staged itself
+	record sum                // target, where the row is shown
 }
 
 // matched is a block with its outcomes and what has to be written for them.
@@ -55,6 +56,8 @@ type memory struct {
 	values []record.Value
 	out    []outcome
 	staged []record.Value
+	proofs []byte // of the block's page
+	text   []byte // what the store keeps of them
 }
 
 // matcher decides the fates of rows against the target. It belongs to one goroutine.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"iter"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -63,23 +64,32 @@ type stretch struct {
 
 // hash makes the sums of the block's rows.
 func (b *block) hash() {
-	b.sums = make([]sum, len(b.payload))
-	for i, p := range b.payload {
-		b.sums[i] = sumOf(p)
+	b.sums = slices.Grow(b.sums[:0], len(b.payload))
+	for _, p := range b.payload {
+		b.sums = append(b.sums, sumOf(p))
 	}
 }
 
-// page lays out the page of a block: its sums and records, as the text that the store keeps, and its stretches.
+// page lays out the page of a block: its sums and records, as the text that the store keeps, and its stretches. The text
+// lies in the block's memory.
 func (b *matched) page() (sums, shown string) {
+	y := b.memory
+	if y == nil {
+		y = &memory{}
+	}
 	n, w := b.len(), len(sum{})
-	raw := make([]byte, 2*n*w)
+	raw := slices.Grow(y.proofs[:0], 2*n*w)[:2*n*w]
+	clear(raw)
 	var list []stretch
 	for i := range b.out {
 		o := &b.out[i]
 		if o.fate != Inserted && o.fate != Updated && o.fate != Unchanged {
 			continue
 		}
-		id, ok := sumID(o.target)
+		id, ok := o.record, o.shown != 0
+		if !ok {
+			id, ok = sumID(o.target)
+		}
 		if !ok {
 			continue
 		}
@@ -89,7 +99,8 @@ func (b *matched) page() (sums, shown string) {
 			list = lengthen(list, int64(i), o.shown, b.lines[i])
 		}
 	}
-	return base64.RawStdEncoding.EncodeToString(raw), packStretches(list)
+	y.proofs, y.text = raw, base64.RawStdEncoding.AppendEncode(y.text[:0], raw)
+	return unsafe.String(unsafe.SliceData(y.text), len(y.text)), packStretches(list)
 }
 
 func lengthen(list []stretch, at, shown, line int64) []stretch {

@@ -249,8 +249,8 @@ func (b *block) repeat(row *StagedRow, show bool) {
 	if o.fate == Inserted || o.fate == Updated {
 		o.fate = Unchanged
 	}
-	if show && o.fate == Unchanged && packable(o.target) {
-		o.shown = row.shown
+	if id, ok := sumID(o.target); ok && show && o.fate == Unchanged {
+		o.record, o.shown = id, row.shown
 	}
 	b.fates = append(b.fates, o)
 }
