@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -110,26 +109,30 @@ func TestAPatientOneWaitsUntilTheSourceIsFree(t *testing.T) {
 	})
 }
 
-func TestOfManyWhoFindADeadClaimOneGoesOn(t *testing.T) {
+// Whoever finds a dead claim while another takes it over waits for the other, and finds it alive.
+func TestOfTwoWhoFindADeadClaimOneGoesOn(t *testing.T) {
 	eachShelf(t, func(t *testing.T, n *nights) {
-		n.feed("redelivery", "process")
+		n.feed()
 		n.put("/in/1.csv", boxes("A1,one,1"))
 		n.claimed("feed", "elsewhere:7:x", time.Now().Add(-time.Hour))
-		var all sync.WaitGroup
-		for range 4 {
-			n.restart()
-			s := n.s
-			all.Go(func() {
-				if _, err := s.Run(t.Context(), datasource.Request{Name: "feed", Actor: record.System}); err != nil && fault.KindOf(err) != fault.Conflict {
-					t.Error(err)
-				}
-			})
+		id, claims := n.get(datasource.SourceTable, "sys_id", "name", "feed"), n.db.Catalog().Table(datasource.ClaimTable)
+		second := make(chan error, 1)
+		err := n.db.As(record.System).Write(t.Context(), func(w *record.Writer) error {
+			if _, err := w.Bump(t.Context(), "data source "+id); err != nil {
+				return err
+			}
+			go func() {
+				_, err := n.s.Run(t.Context(), datasource.Request{Name: "feed", Actor: record.System})
+				second <- err
+			}()
+			_, err := w.Tx().Update(t.Context(), claims, &record.Rows{Fields: []string{"source", "owner", "heartbeat"},
+				Values: []record.Value{record.Text(id), record.Text("elsewhere:8:y"), record.Text(time.Now().UTC().Format(record.DateTimeLayout))}})
+			return err
+		})
+		if late := <-second; err != nil || fault.KindOf(late) != fault.Conflict {
+			t.Errorf("%v, and the second: %v", err, late)
 		}
-		all.Wait()
-		runs, err := n.db.As(record.System).Count(t.Context(), n.db.Catalog().Table(importset.SetTable), nil)
-		if err != nil || runs != 1 {
-			t.Errorf("%d runs: %v", runs, err)
-		}
+		n.holds("boxes", n.boxes(), "")
 	})
 }
 
@@ -179,7 +182,7 @@ func TestAMarkThatIsSetBackIsReadFromAlthoughRowsWereGathered(t *testing.T) {
 		n.restart()
 		n.must("listing", datasource.StateDone)
 		n.holds("read since", fmt.Sprint(n.since), "[S00100 S00000]")
-		n.holds("mark", n.mark("listing"), "S01599")
+		n.holds("mark", n.mark("listing"), fmt.Sprintf("S%05d", many-1))
 		n.holds("boxes", n.count("first"), fmt.Sprintf("%d of %d", many, many))
 	})
 }
@@ -254,11 +257,12 @@ func TestAFileThatIsGoneWithItsCopyHoldsNothingUp(t *testing.T) {
 // What is absent is deleted in several transactions. Stopped in any of them, the next process ends where an undisturbed
 // one would have, whatever has come to the place meanwhile.
 func TestDeletingAbsentRecordsThatIsCutOffIsFinished(t *testing.T) {
+	const gone = 1200 // more than one transaction
 	eachShelf(t, func(t *testing.T, n *nights) {
-		n.feed("on_absent", "delete", "absent_percent", "100", "absent_rows", fmt.Sprint(many), "done_folder", "done")
-		stops := []int{1, many / 2, many - 2}
+		n.feed("on_absent", "delete", "absent_percent", "100", "absent_rows", fmt.Sprint(gone), "done_folder", "done")
+		stops := []int{1, gone / 2, gone - 2}
 		for _, after := range stops[:min(len(stops), cuts()/5)] {
-			n.put("/in/all.csv", strings.ReplaceAll(large(fmt.Sprint("before ", after)), padding, ""))
+			n.put("/in/all.csv", strings.ReplaceAll(boxes(rowsOf(0, gone, fmt.Sprint("before ", after))...), padding, ""))
 			n.must("feed", datasource.StateDone)
 			n.put("/in/one.csv", boxes(fmt.Sprintf("S00000,the last,%d", after)))
 			ctx, stop := context.WithCancel(t.Context())

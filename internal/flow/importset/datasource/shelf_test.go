@@ -351,11 +351,12 @@ func states(r *datasource.Result) string {
 
 func boxes(rows ...string) string { return "serial,name,cost\n" + strings.Join(rows, "\n") + "\n" }
 
-// many is so many rows that they make several blocks: they are wide, for a block ends by its bytes.
-const many = 1600
+// many is so many rows that they make several blocks: they are wide, for a block ends by its bytes; and more than are held
+// back until they are judged.
+const many = 1100
 
 // padding widens a row.
-var padding = strings.Repeat("wide ", 480)
+var padding = strings.Repeat("wide ", 600)
 
 // large is a feed of many rows.
 func large(night string) string { return boxes(rowsOf(0, many, night)...) }
