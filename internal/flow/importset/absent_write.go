@@ -74,6 +74,9 @@ func (a *absence) batch(ctx context.Context, ids []string) error {
 		if err := a.fence.pass(ctx, w.Tx()); err != nil {
 			return err
 		}
+		if err := a.late(a.run.Number).pass(ctx, w.Tx()); err != nil {
+			return err
+		}
 		if err := a.stillDone(ctx, w.Tx()); err != nil {
 			return err
 		}

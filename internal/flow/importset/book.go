@@ -409,6 +409,11 @@ func (im *importer) claim(ctx context.Context, old *record.Record) (claimed *rec
 			return err
 		}
 		claimed = r
+		if !r.Get("completed").Empty() {
+			if err := im.late(whole(r, "run")).pass(ctx, w.Tx()); err != nil {
+				return err
+			}
+		}
 		return updateBook(ctx, w.Tx(), r, []record.Assignment{{Field: "state", Value: record.Text(string(Running))},
 			{Field: "owner", Value: record.Text(owner())}, {Field: "heartbeat", Value: record.Text(w.Now().Format(record.DateTimeLayout))}})
 	})

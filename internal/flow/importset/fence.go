@@ -3,8 +3,10 @@ package importset
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"headrace/internal/core/fault"
+	"headrace/internal/core/query"
 	"headrace/internal/core/record"
 )
 
@@ -23,6 +25,28 @@ func (im *importer) fence(name string) *fence {
 
 // around gives the fence of a table. All tables of a hierarchy have one: the same records are in several of them.
 func (im *importer) around(t *record.Table) *fence { return im.fence(t.Physical) }
+
+// latePrefix begins the names of the fences of runs that wrote after their end: see late.
+const latePrefix = "late run "
+
+// late gives the fence that a run passes in each transaction in which it writes after it had ended, be it resumed, tried
+// again or to deal with absent records: whoever looks for what was written since some moment looks at such runs too.
+func (s *Service) late(run int64) *fence {
+	return (&importer{Service: s}).fence(latePrefix + strconv.FormatInt(run, 10))
+}
+
+// lateRuns lists the numbers of runs that wrote after their end.
+func (s *Service) lateRuns(ctx context.Context, tx record.Tx) (numbers []string, err error) {
+	q := &record.Query{Table: s.db.Catalog().Table(FenceTable), Fields: []string{"table_name"},
+		Where: &query.Term{Field: "table_name", Op: query.StartsWith, Values: []string{latePrefix}}}
+	for row, err := range tx.Select(ctx, q) {
+		if err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, strings.TrimPrefix(row[0].Text, latePrefix))
+	}
+	return numbers, nil
+}
 
 // look tells where the fence stands. What the transaction reads afterwards holds at least the writes of all who have
 // moved it so far.

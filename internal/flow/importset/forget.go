@@ -53,6 +53,9 @@ func (s *Service) Forget(ctx context.Context, setID string) error {
 				return err
 			}
 		}
+		if _, err := w.Tx().Delete(ctx, s.db.Catalog().Table(FenceTable), []record.Value{record.Text(s.late(run).name)}); err != nil {
+			return err
+		}
 		_, err := w.Tx().Delete(ctx, set.Table, []record.Value{record.Text(set.ID())})
 		return err
 	})

@@ -244,7 +244,12 @@ func (k *known) look(ctx context.Context, tx record.Tx, x *matcher) error {
 
 // recent lists the records of the target that have change rows since the last look.
 func (k *known) recent(ctx context.Context, tx record.Tx) ([]string, error) {
-	by := []query.Node{&query.Term{Field: "run", Op: query.In, Values: k.beside}}
+	late, err := k.im.lateRuns(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	late = slices.DeleteFunc(late, func(run string) bool { return run == strconv.FormatInt(k.run, 10) }) // its own target has the fence
+	by := []query.Node{&query.Term{Field: "run", Op: query.In, Values: append(late, k.beside...)}}
 	if k.im.run_ != nil {
 		by = append(by, &query.Term{Field: "run", Op: query.Greater, Values: []string{strconv.FormatInt(k.im.run_.Number, 10)}})
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"headrace/internal/core/fault"
 	"headrace/internal/core/query"
@@ -454,8 +455,8 @@ func (m *meddler) After(ctx context.Context, c *record.Change) error {
 // What an import into another table leads to moves no fence of this one, and is found by its change rows.
 func TestWhatRulesOfAnotherImportTouchIsCompared(t *testing.T) {
 	stores.Each(t, func(t *testing.T, cfg sqlstore.Config) {
-		rule := &meddler{}
-		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: importset.Tables(), Hooks: []record.Hook{rule}})
+		rule, now := &meddler{}, time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+		db, err := record.Open(t.Context(), stores.Open(t, cfg), record.Config{Tables: importset.Tables(), Hooks: []record.Hook{rule}, Clock: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -473,6 +474,16 @@ func TestWhatRulesOfAnotherImportTouchIsCompared(t *testing.T) {
 		f.wantLedger(f.load(tuesday, serverMap), "6 = 0 inserted + 2 updated + 0 unchanged + 2 skipped + 2 rejected")
 		f.load("Serial,Name,Installed,Cost\nO1,other,,2\n", elsewhere)
 		f.wantLedger(f.load(tuesday, serverMap), "6 = 0 inserted + 1 updated + 1 unchanged + 2 skipped + 2 rejected")
+		halved := f.load("Serial,Name,Installed,Cost\nO2,other,,half\n", elsewhere)
+		now = now.Add(time.Hour)
+		f.load(monday, serverMap)
+		terms := generous(importset.DeactivateAbsent)
+		terms.AllowRejected = true
+		report, err := f.Absent(t.Context(), importset.AbsentRequest{Run: halved.Number, Terms: terms, Actor: record.System})
+		if err != nil || report.Deactivated != 1 {
+			t.Fatalf("%+v %v", report, err)
+		}
+		f.wantLedger(f.load(tuesday, serverMap), "6 = 0 inserted + 2 updated + 0 unchanged + 2 skipped + 2 rejected")
 	})
 }
 

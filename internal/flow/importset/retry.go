@@ -214,6 +214,9 @@ func (p *pass) again(ctx context.Context, m *matched) error {
 	}
 	var top, of Ledger
 	err := im.session(p.k).Write(ctx, func(rw *record.Writer) error {
+		if err := im.late(im.run_.Number).pass(ctx, rw.Tx()); err != nil {
+			return err
+		}
 		fresh, err := p.now(ctx, rw, m.block)
 		if err != nil {
 			return err
